@@ -1,0 +1,8 @@
+"""Checks our signatures while tests run, and keeps tests to one thread so that they do not fight for cores."""
+
+import os
+
+# before torch is imported: spinning OpenMP threads turn a busy machine into a stalled one
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")

@@ -1,0 +1,71 @@
+"""Finds what a user names. A room is a package whose files are its members; adding a file adds a name."""
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from s2r_bench.errors import UsageError
+
+METHODS = "s2r_baselines"
+TASKS = "s2r_tasks"
+ALIASES = {"cls": "classify", "seg": "segment", "direct": "fidelity"}
+
+
+def names(room: str) -> list[str]:
+    """What is in a room, by file name; none of the files is imported."""
+    return sorted(_files(room))
+
+
+def summary(room: str, name: str) -> str:
+    """The first line of a member's docstring, read as text: listing members imports none of them."""
+    path = _files(room)[name]
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+
+
+def module(room: str, name: str) -> ModuleType:
+    """The module behind `name`, or behind `path/to/file.py`; it alone is imported.
+
+    Raises:
+        UsageError: there is no such member.
+    """
+    if name.endswith(".py"):
+        return _from_path(Path(name))
+    name = ALIASES.get(name, name)
+    if name not in _files(room):
+        raise UsageError(explain(room, name))
+    return importlib.import_module(f"{room}.{name.replace('-', '_')}")
+
+
+def explain(room: str, name: str) -> str:
+    """What to tell somebody who named something that is not there."""
+    close = difflib.get_close_matches(name, names(room), n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"there is no {name!r}.{hint} There are: {', '.join(names(room))}; or give a path to a .py file"
+
+
+def _files(room: str) -> dict[str, Path]:
+    package = importlib.import_module(room)
+    found: dict[str, Path] = {}
+    for folder in package.__path__:
+        for member in pkgutil.iter_modules([folder]):
+            if not member.name.startswith("_"):
+                path = Path(folder) / member.name
+                found[member.name.replace("_", "-")] = path / "__init__.py" if member.ispkg else path.with_suffix(".py")
+    return found
+
+
+def _from_path(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UsageError(f"there is no Python file at {path}")
+    spec = importlib.util.spec_from_file_location(f"s2r_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} cannot be imported as Python")
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded
+    spec.loader.exec_module(loaded)
+    return loaded

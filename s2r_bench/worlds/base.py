@@ -1,0 +1,62 @@
+"""What a world promises, and how one is opened by name or folder."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+from s2r_bench.errors import UsageError
+from s2r_bench.simulator import PairSet
+from s2r_bench.types import CadModel
+
+Split = Literal["train", "val", "test"]
+WORLDS = ("mini", "kinect")
+
+
+class World(Protocol):
+    """A pair set with disjoint splits, CAD corpora, and the name of its sensor.
+
+    Attributes:
+        name: as in records and tables.
+        sensor: what made the captures; "virtual sensor" in a simulated world, never "real" there.
+        owns_sensor: whether the world can capture anything it is given (then an oracle arm exists).
+        preset: "tiny", "small" or "paper"; stamped on every record.
+    """
+
+    name: str
+    sensor: str
+    owns_sensor: ClassVar[bool]
+    preset: str
+
+    def pairs(self, split: Split) -> PairSet:
+        """The pairs of a split, made or found; scenes (and objects) of two splits never meet."""
+        ...
+
+    def cads(self) -> list[CadModel]:
+        """The CAD corpus: the "synthetic data set" that downstream tasks pretrain on."""
+        ...
+
+
+def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[str, Any] | None = None) -> World:
+    """The world `name`, or the folder of pairs at that path.
+
+    Args:
+        name: one of WORLDS, or a path.
+        preset: sizes; see `World.preset`.
+        home: where generated data is cached (S2R_HOME).
+        options: the world's own options (`--set world.NAME=VALUE`).
+
+    Raises:
+        UsageError: neither a world nor a folder.
+        DataError: the folder does not hold pairs.
+    """
+    options = dict(options or {})
+    if name in WORLDS:
+        module = importlib.import_module(f"s2r_bench.worlds.{name}")
+        world: World = module.open(preset=preset, home=home, options=options)
+        return world
+    if Path(name).is_dir():
+        module = importlib.import_module("s2r_bench.worlds.custom")
+        world = module.open(folder=Path(name), preset=preset, home=home, options=options)
+        return world
+    raise UsageError(f"there is no world or folder {name!r}. Worlds: {', '.join(WORLDS)}; or give a folder of pairs")

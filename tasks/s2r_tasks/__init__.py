@@ -1,0 +1,1 @@
+"""Tasks, one file each: what simulated data is good for, measured."""
