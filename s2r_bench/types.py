@@ -90,7 +90,9 @@ class DepthPair:
 
     def __post_init__(self) -> None:
         if self.clean.size != self.captured.size:
-            raise ValueError(f"{self.clean.id}: clean {self.clean.size} and captured {self.captured.size} differ in size")
+            raise ValueError(
+                f"{self.clean.id}: clean {self.clean.size} and captured {self.captured.size} differ in size"
+            )
         if not np.array_equal(self.clean.K, self.captured.K):
             raise ValueError(f"{self.clean.id}: clean and captured have different intrinsics")
 
@@ -105,9 +107,7 @@ class DepthPair:
 
     def cropped(self, top: int, left: int, height: int, width: int) -> "DepthPair":
         """The same window of both frames."""
-        return DepthPair(
-            self.clean.cropped(top, left, height, width), self.captured.cropped(top, left, height, width)
-        )
+        return DepthPair(self.clean.cropped(top, left, height, width), self.captured.cropped(top, left, height, width))
 
 
 @dataclass(frozen=True, eq=False)

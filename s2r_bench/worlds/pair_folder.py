@@ -83,7 +83,9 @@ def read_cameras(folder: Path) -> Cameras:
 class FolderPairs:
     """The pairs of one split of a pair folder, read when asked for (a `PairSet`)."""
 
-    def __init__(self, folder: Path, split: str | None = None, *, names: Sequence[str] | None = None, step: int = 1):
+    def __init__(
+        self, folder: Path, split: str | None = None, *, names: Sequence[str] | None = None, step: int = 1
+    ) -> None:
         """Open `folder`; `names` picks frames, else `split` does, else all are in. `step` keeps every step-th pixel."""
         self.folder = folder
         self.step = step
