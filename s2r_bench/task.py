@@ -1,0 +1,59 @@
+"""The contract of a task: it is handed an arm and a world, and gives scores. Every arm walks the same path."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from s2r_bench.options import Options
+from s2r_bench.records import Score
+from s2r_bench.simulator import Card
+from s2r_bench.types import DepthFrame
+from s2r_bench.worlds.base import World
+
+# (frames, draw) -> simulated frames. Draw 0 is the run's own; higher draws serve the diversity figures. Results come
+# from a simulated set on disk where one is finished, so that asking twice costs nothing.
+Simulate = Callable[[Sequence[DepthFrame], int], list[DepthFrame]]
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """What is compared: a simulator, or one of a task's own reference arms.
+
+    Attributes:
+        name: the method's name ("ours"), or a reference's ("floor", "ceiling").
+        simulate: None for a reference arm.
+        card: None for a reference arm.
+    """
+
+    name: str
+    simulate: Simulate | None = None
+    card: Card | None = None
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """Scores, what has none and why, and files kept for the report (name -> path under the run's folder)."""
+
+    scores: list[Score]
+    failures: dict[str, str] = field(default_factory=dict)
+    artifacts: dict[str, str] = field(default_factory=dict)
+
+
+class Task(Protocol):
+    """A member of the room `s2r_tasks` ends with `task: type[Task] = Mine`.
+
+    Attributes:
+        protocol: name and version, stamped on records; changes whenever a number can change.
+        references: arms that the task brings itself, floor first.
+    """
+
+    protocol: ClassVar[str]
+    references: ClassVar[tuple[str, ...]]
+    options_type: ClassVar[type[Options]]
+
+    def __init__(self, options: Options) -> None: ...
+
+    def run(self, arm: Arm, world: World, seed: int, workdir: Path) -> TaskResult:
+        """Score one arm. `workdir` is the run's folder: artifacts go below it; nothing else is written."""
+        ...
