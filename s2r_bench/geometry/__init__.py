@@ -1,0 +1,1 @@
+"""Geometry of depth frames: cameras, rays, back-projection, fusion and the object frame."""

@@ -1,0 +1,122 @@
+"""Clean depth, normals and instance ids of meshes, by ray casting (Open3D's Embree scene)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2r_bench.errors import DataError
+from s2r_bench.geometry.camera import intrinsics, look_at, pixel_rays
+from s2r_bench.types import DepthArray, FloatArray, Mesh
+
+__all__ = ["RayScene", "Rendering", "intrinsics", "look_at"]
+
+Float32Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """What one camera sees of a `RayScene`.
+
+    Attributes:
+        depth: (H, W) float32, z-depth in metres; 0 where nothing is hit.
+        normals: (H, W, 3) float32 unit normals of the faces, world frame, turned to the camera; 0 where nothing is hit.
+        instance: (H, W) int32, index into the scene's meshes; -1 where nothing is hit.
+    """
+
+    depth: DepthArray
+    normals: Float32Array
+    instance: NDArray[np.int32]
+
+
+class RayScene:
+    """Meshes to cast rays at. Built once, rendered from many cameras; all in one world frame, metres."""
+
+    def __init__(self, meshes: Sequence[Mesh]) -> None:
+        """Build the ray-casting tree.
+
+        Args:
+            meshes: at least one; their order gives the instance ids.
+
+        Raises:
+            DataError: no mesh, or one without faces or with indices outside of its vertices.
+        """
+        import open3d as o3d
+
+        if not meshes:
+            raise DataError("a scene to render needs at least one mesh; got none")
+        self._scene: Any = o3d.t.geometry.RaycastingScene()
+        self._tensor: Any = o3d.core.Tensor
+        self.meshes = tuple(meshes)
+        self._rays: dict[tuple[bytes, tuple[int, int]], Float32Array] = {}
+        for index, mesh in enumerate(self.meshes):
+            _check(mesh, index)
+            vertices = np.ascontiguousarray(mesh.vertices, dtype=np.float32)
+            faces = np.ascontiguousarray(mesh.faces, dtype=np.uint32)
+            self._scene.add_triangles(self._tensor.from_numpy(vertices), self._tensor.from_numpy(faces))
+
+    def render(self, K: FloatArray, world_from_cam: FloatArray, size: tuple[int, int]) -> Rendering:
+        """Cast one ray through each pixel centre.
+
+        The rays have camera z = 1, so the distance along them is z-depth. Open3D's own pinhole rays are not used:
+        they put pixel centres at i + 0.5, and their field-of-view form renders upside down.
+
+        Args:
+            K: (3, 3) intrinsics in pixels.
+            world_from_cam: (4, 4) rigid pose, OpenCV axes.
+            size: (height, width).
+        """
+        rays = self._world_rays(K, world_from_cam, size)
+        answer = self._scene.cast_rays(self._tensor.from_numpy(rays))
+        depth = answer["t_hit"].numpy()
+        hit = np.isfinite(depth)
+        depth[~hit] = 0
+        instance = answer["geometry_ids"].numpy().astype(np.int32)  # 2**32 - 1 becomes -1
+        return Rendering(depth, _facing(answer["primitive_normals"].numpy(), rays[..., 3:], hit), instance)
+
+    def depth(self, K: FloatArray, world_from_cam: FloatArray, size: tuple[int, int]) -> DepthArray:
+        """(H, W) float32 z-depth alone, metres, 0 where nothing is hit: the same values as `render(...).depth`."""
+        answer = self._scene.cast_rays(self._tensor.from_numpy(self._world_rays(K, world_from_cam, size)))
+        depth: DepthArray = answer["t_hit"].numpy()
+        depth[~np.isfinite(depth)] = 0
+        return depth
+
+    def hit_distance(self, origins: FloatArray | Float32Array, directions: FloatArray | Float32Array) -> Float32Array:
+        """How far rays travel before they hit something (shadow rays, visibility tests).
+
+        Args:
+            origins: (N, 3) metres, world frame.
+            directions: (N, 3); distances are in units of their length, so metres where they are unit vectors.
+
+        Returns:
+            (N,) float32; infinity where nothing is hit.
+        """
+        rays = np.concatenate([origins, directions], axis=-1, dtype=np.float32)
+        distance: Float32Array = self._scene.cast_rays(self._tensor.from_numpy(rays))["t_hit"].numpy()
+        return distance
+
+    def _world_rays(self, K: FloatArray, world_from_cam: FloatArray, size: tuple[int, int]) -> Float32Array:
+        key = (np.asarray(K, dtype=np.float64).tobytes(), (size[0], size[1]))
+        if key not in self._rays:  # one camera usually takes all views of a scene
+            self._rays = {key: pixel_rays(K, size).astype(np.float32)}
+        rays = np.empty((*size, 6), dtype=np.float32)
+        rays[..., :3] = world_from_cam[:3, 3]
+        rays[..., 3:] = self._rays[key] @ world_from_cam[:3, :3].T.astype(np.float32)
+        return rays
+
+
+def _facing(normals: Float32Array, directions: Float32Array, hit: NDArray[np.bool_]) -> Float32Array:
+    """Normals turned against their rays: the winding of CAD faces cannot be trusted."""
+    away = np.einsum("hwc,hwc->hw", normals, directions) > 0
+    np.negative(normals, where=away[..., None], out=normals)
+    normals[~hit] = 0
+    return normals
+
+
+def _check(mesh: Mesh, index: int) -> None:
+    if len(mesh.faces) == 0 or len(mesh.vertices) == 0:
+        raise DataError(f"mesh {index} of the scene has no faces; a mesh to render needs at least one triangle")
+    if int(mesh.faces.min()) < 0 or int(mesh.faces.max()) >= len(mesh.vertices):
+        raise DataError(f"mesh {index} of the scene has face indices outside of its {len(mesh.vertices)} vertices")
