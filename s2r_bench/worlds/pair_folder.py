@@ -80,16 +80,33 @@ def read_cameras(folder: Path) -> Cameras:
     )
 
 
+def sequences_of(cameras: Cameras) -> dict[str, list[str]]:
+    """Sequence -> its frame names in order."""
+    found: dict[str, list[str]] = {}
+    for name, entry in cameras.entries.items():
+        found.setdefault(f"{entry.scene}/{entry.sequence}", []).append(name)
+    return found
+
+
 class FolderPairs:
     """The pairs of one split of a pair folder, read when asked for (a `PairSet`)."""
 
     def __init__(
-        self, folder: Path, split: str | None = None, *, names: Sequence[str] | None = None, step: int = 1
+        self,
+        folder: Path,
+        split: str | None = None,
+        *,
+        names: Sequence[str] | None = None,
+        step: int = 1,
+        cameras: Cameras | None = None,
     ) -> None:
-        """Open `folder`; `names` picks frames, else `split` does, else all are in. `step` keeps every step-th pixel."""
+        """Open `folder`; `names` picks frames, else `split` does, else all are in. `step` keeps every step-th pixel.
+
+        `cameras` stands in for the folder's cameras file where a world has read it and named the scenes anew.
+        """
         self.folder = folder
         self.step = step
-        self.cameras = read_cameras(folder)
+        self.cameras = cameras or read_cameras(folder)
         known = self.cameras.entries
         if names is None:
             names = self.cameras.splits[split] if split in self.cameras.splits else list(known)

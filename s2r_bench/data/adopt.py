@@ -1,0 +1,100 @@
+"""Adopts a folder of pairs that exists already: the same depth files, and a full cameras file."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from s2r_bench.data.splits import FRACTIONS, GAP, scene_ids, split_by_fractions, split_by_ranges
+from s2r_bench.errors import DataError
+from s2r_bench.worlds.pair_folder import depth_path, read_cameras, sequences_of
+
+PARTS = ("clean", "captured", "label")
+
+
+def prepare_pairs(
+    source: Path,
+    out: Path,
+    *,
+    splits: Mapping[str, tuple[int, int]] | None = None,
+    fractions: Sequence[float] = FRACTIONS,
+    gap: float = GAP,
+    sensor: str | None = None,
+    scene: str | None = None,
+    sequence: str | None = None,
+) -> Path:
+    """Write the pair folder `out` from the pairs in `source`; files are hard-linked where the disk allows it.
+
+    Args:
+        source: a folder with cameras.json, clean/ and captured/ (or real/); label/ comes along if it is there.
+        out: the new folder; files that are there already stay, cameras.json is written last.
+        splits: split -> first and last frame number, both in it; None: stretches by `fractions`.
+        fractions: shares of train, val and test in every sequence.
+        gap: share of a sequence left out between two stretches.
+        sensor: name of the sensor; None: as in the source.
+        scene: name of the room; None: as in the source. Held-out stretches of one room get scene ids of their own
+            (`room@0000-0519`), for a split by stretches is a split of scenes to the leakage guard.
+        sequence: name of the capture session; None: as in the source.
+
+    Returns:
+        The path of the new cameras.json.
+
+    Raises:
+        DataError: the source holds no pairs, a file is missing, or a split gets no frame.
+        UsageError: splits that overlap.
+    """
+    cameras = read_cameras(source)
+    sequences = sequences_of(cameras)
+    chosen = split_by_ranges(sequences, splits) if splits else split_by_fractions(sequences, fractions, gap)
+    for part in PARTS:
+        _link_part(source, out, part, list(cameras.entries))
+    fields = json.loads(cameras.path.read_text(encoding="utf-8"))
+    fields.pop("depth_unit", None)
+    fields["metres_per_unit"] = cameras.metres_per_unit
+    fields["sensor"] = sensor or cameras.sensor
+    rooms = {name: scene or entry.scene for name, entry in cameras.entries.items()}
+    ids = scene_ids(rooms, sequences, chosen)
+    fields["frames"] = {
+        name: {**fields.get("frames", {}).get(name, {}), "scene": ids[name], "sequence": sequence or entry.sequence}
+        for name, entry in cameras.entries.items()
+    }
+    fields["splits"] = chosen
+    return write_cameras(out, fields)
+
+
+def write_cameras(folder: Path, fields: Mapping[str, Any]) -> Path:
+    """Write `folder/cameras.json` whole, and last: a folder without it is an unfinished one."""
+    path = folder / "cameras.json"
+    part = path.with_name("cameras.json.part")
+    part.write_text(json.dumps(fields, indent=1, allow_nan=False), encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def _link_part(source: Path, out: Path, part: str, names: Sequence[str]) -> None:
+    origin = source / part
+    if part == "captured" and not origin.is_dir():
+        origin = source / "real"
+    if not origin.is_dir():
+        if part == "label":
+            return
+        raise DataError(f"{source} has no folder {part}/: a pair folder holds cameras.json, clean/ and captured/")
+    (out / part).mkdir(parents=True, exist_ok=True)
+    for name in names:
+        file = depth_path(origin, name)
+        _link(file, out / part / file.name)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard-link, or copy where the disk cannot; a file that is there with the same size stays."""
+    if target.exists() and target.stat().st_size == source.stat().st_size:
+        return
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(source, part)
+    except OSError:
+        shutil.copyfile(source, part)
+    part.replace(target)
