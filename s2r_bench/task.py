@@ -1,9 +1,9 @@
 """The contract of a task: it is handed an arm and a world, and gives scores. Every arm walks the same path."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from s2r_bench.options import Options
 from s2r_bench.records import Score
@@ -40,16 +40,41 @@ class TaskResult:
     artifacts: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class MetricInfo:
+    """What a reader of records must know of a metric to show it.
+
+    Attributes:
+        title: as it stands in a table, without unit or arrow.
+        unit: of the shown number ("mm", "%", "").
+        scale: shown number = stored number times this (stored numbers are unscaled: metres, shares).
+        better: "lower", "higher", "target" (nearer to `target`), or "none" for figures that only describe.
+        group: block of the tables.
+        target: the ideal value where `better` is "target".
+        digits: after the point, as shown.
+    """
+
+    title: str
+    unit: str
+    scale: float
+    better: Literal["lower", "higher", "target", "none"]
+    group: str
+    target: float = 0.0
+    digits: int = 1
+
+
 class Task(Protocol):
     """A member of the room `s2r_tasks` ends with `task: type[Task] = Mine`.
 
     Attributes:
         protocol: name and version, stamped on records; changes whenever a number can change.
         references: arms that the task brings itself, floor first.
+        metrics: every metric's name in the scores, in the order of the tables.
     """
 
     protocol: ClassVar[str]
     references: ClassVar[tuple[str, ...]]
+    metrics: ClassVar[Mapping[str, MetricInfo]]
     options_type: ClassVar[type[Options]]
 
     def __init__(self, options: Options) -> None: ...
