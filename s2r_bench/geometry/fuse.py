@@ -46,7 +46,7 @@ def fuse_tsdf(
             f"{_named(frames)}: fusion at {voxel} m voxels gave no surface; "
             "are the poses camera-to-world (OpenCV axes, metres) and the depths metres?"
         )
-    return Mesh(mesh.vertex.positions.numpy().astype(np.float64), mesh.triangle.indices.numpy().astype(np.int64))
+    return _ordered(mesh.vertex.positions.numpy(), mesh.triangle.indices.numpy())
 
 
 def fuse_points(frames: Sequence[DepthFrame], voxel: float, max_depth: float = 4.8) -> FloatArray:
@@ -78,6 +78,24 @@ def voxel_mean(points: FloatArray, voxel: float) -> FloatArray:
     _, inverse, count = np.unique(code, return_inverse=True, return_counts=True)
     sums = np.stack([np.bincount(inverse, weights=points[:, axis]) for axis in range(3)], axis=1)
     return np.asarray(sums / count[:, None])
+
+
+def _ordered(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> Mesh:
+    """Vertices and faces in an order that only their values decide: the grid's own order changes with its threads.
+
+    Vertices at the same place become one (the field is exactly 0 at a voxel's corner), faces without area go.
+    """
+    order = np.lexsort(vertices.T[::-1])
+    placed = vertices[order]
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (placed[1:] != placed[:-1]).any(1)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.cumsum(fresh) - 1
+    corners = rank[faces]
+    first = corners.argmin(1)  # a face starts at its smallest corner and keeps its winding
+    corners = np.take_along_axis(corners, (first[:, None] + np.arange(3)) % 3, axis=1)
+    corners = corners[(corners != np.roll(corners, 1, axis=1)).all(1)]
+    return Mesh(placed[fresh].astype(np.float64), corners[np.lexsort(corners.T[::-1])])
 
 
 def _near(frame: DepthFrame, max_depth: float) -> DepthFrame:

@@ -97,6 +97,12 @@ class RayScene:
         distance: Float32Array = self._scene.cast_rays(self._tensor.from_numpy(rays))["t_hit"].numpy()
         return distance
 
+    def distance(self, points: FloatArray | Float32Array) -> Float32Array:
+        """(N,) float32 distance in metres from points (N, 3), world frame, to the nearest surface; never negative."""
+        query = np.ascontiguousarray(points, dtype=np.float32)
+        away: Float32Array = self._scene.compute_distance(self._tensor.from_numpy(query)).numpy()
+        return away
+
     def _world_rays(self, K: FloatArray, world_from_cam: FloatArray, size: tuple[int, int]) -> Float32Array:
         key = (np.asarray(K, dtype=np.float64).tobytes(), (size[0], size[1]))
         if key not in self._rays:  # one camera usually takes all views of a scene
