@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from s2r_bench.data.splits import scene_ids, split_by_fractions
 from s2r_bench.errors import UsageError
 from s2r_bench.options import Options
-from s2r_bench.types import CadModel
+from s2r_bench.types import CATEGORIES, CadModel
 from s2r_bench.worlds.base import Split
 from s2r_bench.worlds.pair_folder import Cameras, FolderPairs, read_cameras, sequences_of
 
@@ -65,12 +65,12 @@ class PairFolderWorld:
         return FolderPairs(self.folder, names=self._splits[split], step=self.step, cameras=self._cameras)
 
     def cads(self) -> list[CadModel]:
-        """The CAD models of option `cads`, else of the Sweet Home 3D library where there is one, else none."""
+        """The furniture of the six categories in option `cads`, else of the Sweet Home 3D library, else none."""
         if self._cads is None:
             return []
         from s2r_bench.cad import read_models
 
-        return list(read_models(self._cads).models)
+        return list(read_models(self._cads, categories=CATEGORIES).models)
 
 
 def open(*, folder: Path, preset: str, home: Path, options: Mapping[str, Any]) -> PairFolderWorld:
