@@ -1,0 +1,77 @@
+"""Latent codecs: lossless space-to-depth, and the AutoencoderKL of a Stable Diffusion checkpoint.
+
+A codec turns maps (B, C, H, W) into latents (B, L, h, w) and back. Sensor noise is a few millimetres, so the codec's
+own error is the floor of what a method can model: `s2r_bench` prints it beside every latent method.
+"""
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Codec(Protocol):
+    """Maps to latents and back. `factor`: pixels of a latent cell's side."""
+
+    factor: int
+
+    def latent_channels(self, map_channels: int) -> int:
+        """Channels of the latent of maps with that many channels."""
+        ...
+
+    def encode(self, maps: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, L, H / factor, W / factor)."""
+        ...
+
+    def decode(self, latents: Tensor, map_channels: int) -> Tensor:
+        """(B, L, h, w) -> (B, C, h * factor, w * factor)."""
+        ...
+
+
+class SpaceToDepth:
+    """Each cell of `factor` x `factor` pixels becomes channels. Exact both ways."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def latent_channels(self, map_channels: int) -> int:
+        """`map_channels` times the pixels of a cell."""
+        return map_channels * self.factor**2
+
+    def encode(self, maps: Tensor) -> Tensor:
+        """Pixel-unshuffle."""
+        return nn.functional.pixel_unshuffle(maps, self.factor)
+
+    def decode(self, latents: Tensor, map_channels: int) -> Tensor:
+        """Pixel-shuffle."""
+        return nn.functional.pixel_shuffle(latents, self.factor)
+
+
+class KLCodec:
+    """The 3-channel autoencoder of Stable Diffusion, frozen.
+
+    The first map goes to two channels and the second (validity) to the third, which carries it at no cost; the mean
+    of the posterior is used, since the task is not to model the codec. Latents are scaled by the model's own factor.
+    """
+
+    def __init__(self, vae: Any) -> None:
+        self.vae = vae.eval().requires_grad_(False)
+        self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.scale = float(vae.config.scaling_factor)
+
+    def latent_channels(self, map_channels: int) -> int:
+        """The model's own, whatever goes in."""
+        return int(self.vae.config.latent_channels)
+
+    @torch.no_grad()
+    def encode(self, maps: Tensor) -> Tensor:
+        """The posterior's mean, scaled."""
+        image = torch.cat([maps[:, :1], maps[:, :1], maps[:, 1:2]], 1).clamp(-1, 1)
+        latents: Tensor = self.vae.encode(image.to(self.vae.dtype)).latent_dist.mode() * self.scale
+        return latents.float()
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor, map_channels: int) -> Tensor:
+        """(B, 2, H, W): mean of the first two channels, and the third."""
+        image = self.vae.decode((latents / self.scale).to(self.vae.dtype)).sample.float()
+        return torch.cat([image[:, :2].mean(1, keepdim=True), image[:, 2:3]], 1)

@@ -1,0 +1,99 @@
+"""From a depth pair to the maps a stage is conditioned on and trained towards, and from a prediction back to depth.
+
+Condition maps (C, H, W): depth code, validity (+1/-1) and, with `geometry`, the code's gradients and the viewing ray
+(a camera's distortion and falloff go with the place in the image). Target maps (2, H, W): the coded residual (or the
+captured depth's own code) and validity, so that holes are learned and sampled like everything else: at inference
+nothing is known but the clean depth.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from s2r_baselines._diffusion.options import CodeOptions
+from s2r_bench.depth_code import DepthCode, ResidualCode, apply_residual, residual_of
+from s2r_bench.types import DepthFrame, DepthPair
+
+GRADIENT_GAIN = 40.0  # a 60 degree slope at 2 m is about 0.02 of depth code a pixel at 320 px
+
+
+@dataclass(frozen=True)
+class MapCode:
+    """The pixel-space side of a stage's code.
+
+    Attributes:
+        options: switches.
+        residual: constants of the residual code; None: the target is the captured depth's own code ("sd").
+    """
+
+    options: CodeOptions
+    residual: ResidualCode | None
+
+    @property
+    def depth(self) -> DepthCode:
+        """The depth code."""
+        return DepthCode(kind=self.options.depth)
+
+    @property
+    def condition_channels(self) -> int:
+        """Channels of `condition`."""
+        return 6 if self.options.geometry else 2
+
+    def condition(self, frame: DepthFrame) -> Tensor:
+        """(C, H, W) float32 from clean depth and camera."""
+        clean = torch.from_numpy(frame.depth)
+        valid = clean > 0
+        code = torch.where(valid, self.depth.encode(clean), 1.0)
+        maps = [code, torch.where(valid, 1.0, -1.0)]
+        if self.options.geometry:
+            maps += [*_gradients(code), *_ray(frame)]
+        return torch.stack(maps).float()
+
+    def target(self, pair: DepthPair) -> tuple[Tensor, Tensor]:
+        """(2, H, W) target maps and (2, H, W) loss weights.
+
+        A residual where nothing was captured is 0 and weighs little: it is never looked at, but has to be denoised
+        like the rest. Where the clean depth is missing nothing weighs.
+        """
+        clean, captured = torch.from_numpy(pair.clean.depth), torch.from_numpy(pair.captured.depth)
+        seen = self.seen(pair)
+        if self.residual is None:
+            value = torch.where(seen, self.depth.encode(captured), self.depth.encode(clean))
+        else:
+            coded = self.residual.encode(residual_of(self.depth, clean.double(), captured.double()))
+            value = torch.where(seen, coded, 0.0)
+        known = clean > 0
+        weight = torch.stack([torch.where(seen, 1.0, 0.1) * known, known.float()])
+        return torch.stack([value, torch.where(seen, 1.0, -1.0)]).float(), weight.float()
+
+    def seen(self, pair: DepthPair) -> Tensor:
+        """(H, W) bool: captured within `max_residual_m` of the clean depth."""
+        clean, captured = pair.clean.depth, pair.captured.depth
+        near = np.abs(captured - clean) < self.options.max_residual_m
+        return torch.from_numpy((captured > 0) & (clean > 0) & near)
+
+    def decode(self, frame: DepthFrame, maps: Tensor) -> np.ndarray:
+        """Depth (H, W) float32 metres from predicted target maps (2, H, W); 0 where validity is negative."""
+        clean = torch.from_numpy(frame.depth).double()
+        value = maps[0].double().cpu()
+        if self.residual is None:
+            metres = self.depth.decode(value)
+        else:
+            metres = apply_residual(self.depth, clean, self.residual.decode(value))
+        there = (clean > 0) & (maps[1].cpu() > 0) & (metres > self.depth.near)
+        return torch.where(there, metres.clamp(max=self.depth.far), 0.0).float().numpy()
+
+
+def _gradients(code: Tensor) -> list[Tensor]:
+    across = torch.diff(code, dim=1, prepend=code[:, :1])
+    down = torch.diff(code, dim=0, prepend=code[:1])
+    return [(GRADIENT_GAIN * gradient).clamp(-1, 1) for gradient in (across, down)]
+
+
+def _ray(frame: DepthFrame) -> list[Tensor]:
+    height, width = frame.size
+    x = (torch.arange(width, dtype=torch.float64) - frame.K[0, 2]) / frame.K[0, 0]
+    y = (torch.arange(height, dtype=torch.float64) - frame.K[1, 2]) / frame.K[1, 1]
+    return [x.expand(height, width), y[:, None].expand(height, width)]

@@ -1,0 +1,89 @@
+"""What decides a diffusion simulator: networks, codes, sampler, training. Every switch of the design's table is here."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from s2r_bench.engine.loop import TrainOptions
+from s2r_bench.options import Options
+
+
+class NetOptions(Options):
+    """The denoising networks, all from diffusers' classes.
+
+    Attributes:
+        pretrained: hub id or folder of a Stable Diffusion checkpoint in diffusers' layout (`unet/`, `vae/`); "" builds
+            the networks below from random weights.
+        channels: block widths of the UNet (and of its control encoder).
+        layers: residual blocks a level.
+        attention: number of the deepest levels that have self-attention (0 = none); ignored with `pretrained`.
+        groups: groups of the group norms.
+        condition: how the clean depth gets in. "hint": a ControlNet on the condition's latent with zero convolutions
+            (the paper). "replace": the official code's form, where the control encoder sees the condition instead of
+            x_t and its features are added as they are. "concat": channels of the UNet's input, no control encoder.
+        freeze_encoder: train decoder and control encoder only (paper); "auto" = where the weights are pretrained.
+    """
+
+    pretrained: str = ""
+    channels: tuple[int, ...] = (32, 64, 64)
+    layers: int = Field(1, ge=1)
+    attention: int = Field(0, ge=0)
+    groups: int = Field(8, ge=1)
+    condition: Literal["hint", "replace", "concat"] = "hint"
+    freeze_encoder: Literal["auto", "yes", "no"] = "auto"
+
+
+class CodeOptions(Options):
+    """How depth maps become latents.
+
+    Attributes:
+        latent: "s2d" = lossless space-to-depth; "kl" = the AutoencoderKL of the pretrained checkpoint.
+        s2d_factor: pixels of a latent cell's side.
+        depth: code of depth. residual_form, spread: the coded residual, see `s2r_bench.depth_code`.
+        geometry: add the clean depth's gradients and the viewing ray to the condition ("s2d" only; with a pretrained
+            codec the condition is what the codec can carry).
+        max_residual_m: captures farther than this from the clean depth count as missing (official: 0.5).
+        upscale: nearest-neighbour enlargement before the codec and its exact inverse after it.
+    """
+
+    latent: Literal["s2d", "kl"] = "s2d"
+    s2d_factor: int = Field(4, ge=1)
+    depth: Literal["log", "linear"] = "log"
+    residual_form: Literal["asinh", "linear"] = "asinh"
+    spread: float = Field(0.5, gt=0)
+    geometry: bool = True
+    max_residual_m: float = Field(0.2, gt=0)
+    upscale: int = Field(1, ge=1)
+
+
+class DiffusionOptions(Options):
+    """The noise process, its target and its sampler.
+
+    Attributes:
+        prediction: what the network predicts; "sample" (x0) is the official code's, "epsilon" the paper text's.
+        schedule: "scaled_linear" is Stable Diffusion's, "cosine" = squared cosine.
+        zero_snr: make the last step pure noise (needed where few trailing steps start there).
+        sampler: "ddim" (deterministic after the first draw) or "x0-renoise" (official: every step predicts x0 and
+            adds fresh noise).
+        steps: sampling steps. spacing: "trailing" starts at the last training step, as few-step sampling must.
+        min_snr: gamma of the min-SNR loss weight; 0 = plain.
+    """
+
+    prediction: Literal["epsilon", "v_prediction", "sample"] = "v_prediction"
+    schedule: Literal["scaled_linear", "cosine"] = "cosine"
+    train_steps: int = Field(1000, ge=2)
+    zero_snr: bool = True
+    sampler: Literal["ddim", "x0-renoise"] = "ddim"
+    steps: int = Field(10, ge=1)
+    spacing: Literal["trailing", "leading"] = "trailing"
+    min_snr: float = Field(0.0, ge=0)
+
+
+class StageOptions(Options):
+    """One diffusion stage: all of the above, the crop it trains on, and its training."""
+
+    net: NetOptions = NetOptions()
+    code: CodeOptions = CodeOptions()
+    diffusion: DiffusionOptions = DiffusionOptions()
+    train: TrainOptions = TrainOptions()
+    crop: int = Field(64, ge=8)

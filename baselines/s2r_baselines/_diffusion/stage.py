@@ -1,0 +1,283 @@
+"""One diffusion stage: fitted on pairs, drawn from frame by frame, saved and loaded."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from s2r_baselines._diffusion.latent import Codec, KLCodec, SpaceToDepth
+from s2r_baselines._diffusion.maps import MapCode
+from s2r_baselines._diffusion.nets import Denoiser, load_part
+from s2r_baselines._diffusion.noise import NoiseProcess
+from s2r_baselines._diffusion.options import StageOptions
+from s2r_bench.depth_code import ResidualCode, residual_of
+from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
+from s2r_bench.engine.loop import Loop, LoopResult, step_rng
+from s2r_bench.errors import DataError
+from s2r_bench.seeds import seed_of, torch_rng
+from s2r_bench.simulator import PairSet
+from s2r_bench.types import DepthFrame, DepthPair
+
+TARGET_MAPS = 2
+RESIDUAL_SAMPLE_PAIRS = 64
+
+
+class Stage:
+    """A conditional diffusion of the coded residual (or depth) and validity.
+
+    Args:
+        options: networks, codes, noise process, training.
+        residual: whether it generates the residual (paper) or the captured depth itself.
+        earlier: maps of the stage before that are appended to the condition: 0 for a first stage, else 2.
+        device: where it computes.
+    """
+
+    def __init__(self, options: StageOptions, *, residual: bool, earlier: int, device: str) -> None:
+        self.options, self.uses_residual, self.earlier = options, residual, earlier
+        self.device = torch.device(device)
+        self.maps: MapCode | None = None
+        self.denoiser: Denoiser | None = None
+        self.codec: Codec = _codec(options, self.device)
+        self.process = NoiseProcess(options.diffusion)
+
+    def fit(
+        self,
+        pairs: PairSet,
+        seed: int,
+        workdir: Path | None,
+        *,
+        steps: int | None = None,
+        earlier: Sequence[Tensor] | None = None,
+        weights: Sequence[Tensor] | None = None,
+    ) -> LoopResult:
+        """Train the stage.
+
+        Args:
+            pairs: training pairs.
+            seed: decides everything that is drawn.
+            workdir: for checkpoints.
+            steps: instead of the options' number.
+            earlier: for each pair, the (2, H, W) maps that the stage before gave it.
+            weights: for each pair, (H, W) loss weights of the re-weighting; None = 1.
+        """
+        self.maps = MapCode(self.options.code, self._fit_residual(pairs) if self.uses_residual else None)
+        items = _Items(self, pairs, earlier, weights)
+        torch.manual_seed(seed_of(seed, "weights"))  # diffusers' constructors draw from the global generator
+        network = self._build()
+        train = self.options.train if steps is None else self.options.train.model_copy(update={"steps": steps})
+        loop = Loop(network, train, seed=seed, device=self.device.type, workdir=workdir)
+        result = loop.run(lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss)
+        self._use(network, result.weights)
+        return result
+
+    def draw(self, frame: DepthFrame, generator: torch.Generator, earlier: Tensor | None = None) -> Tensor:
+        """Target maps (2, H, W) on the CPU of one frame: a draw decided by frame and generator alone."""
+        if self.denoiser is None or self.maps is None:
+            raise DataError("the stage has neither been fitted nor loaded")
+        condition = self.condition(frame, earlier)
+        height, width = frame.size
+        padded = _pad(_enlarge(condition, self.options.code.upscale), self._multiple())
+        latents = self._encode_condition(padded[None].to(self.device))
+        shape = (1, self.codec.latent_channels(TARGET_MAPS), *latents.shape[-2:])
+        denoiser = self.denoiser
+
+        def predict(noisy: Tensor, timesteps: Tensor) -> Tensor:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast()):
+                output: Tensor = denoiser(noisy, timesteps, latents)
+            return output.float()
+
+        drawn = self.process.sample(predict, shape, [generator], self.device)
+        maps = self.codec.decode(drawn, TARGET_MAPS)[0].cpu()
+        return maps[:, :: self.options.code.upscale, :: self.options.code.upscale][:, :height, :width].contiguous()
+
+    def depth(self, frame: DepthFrame, maps: Tensor) -> np.ndarray:
+        """Metres (H, W) of drawn maps."""
+        if self.maps is None:
+            raise DataError("the stage has neither been fitted nor loaded")
+        return self.maps.decode(frame, maps)
+
+    def condition(self, frame: DepthFrame, earlier: Tensor | None) -> Tensor:
+        """Condition maps (C, H, W), with the earlier stage's appended."""
+        if self.maps is None:
+            raise DataError("the stage has neither been fitted nor loaded")
+        if (earlier is None) != (self.earlier == 0):
+            raise ValueError(f"this stage takes {self.earlier} maps of an earlier stage")
+        own = self.maps.condition(frame)
+        return own if earlier is None else torch.cat([own, earlier])
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters."""
+        if self.denoiser is None:
+            return 0
+        return sum(p.numel() for p in self.denoiser.parameters() if p.requires_grad)
+
+    def save(self, folder: Path) -> None:
+        """Write trained weights and constants; weights that never moved are named, not copied."""
+        if self.denoiser is None or self.maps is None:
+            raise DataError("the stage has neither been fitted nor loaded")
+        folder.mkdir(parents=True, exist_ok=True)
+        moved = {name: p for name, p in self.denoiser.named_parameters() if p.requires_grad}
+        write_tensors(folder / "weights.safetensors", moved)
+        residual = self.maps.residual.as_dict() if self.maps.residual else None
+        write_json(folder / "stage.json", {"residual": residual, "earlier": self.earlier})
+
+    def load(self, folder: Path) -> None:
+        """Become what `save` wrote.
+
+        Raises:
+            DataError: a file is missing or damaged, or the weights are another network's.
+        """
+        note = read_json(folder / "stage.json")
+        residual = ResidualCode(**note["residual"]) if note["residual"] else None
+        self.maps = MapCode(self.options.code, residual)
+        self._use(self._build(), read_tensors(folder / "weights.safetensors"), folder)
+
+    def _use(self, network: Denoiser, weights: dict[str, Tensor], source: Path | None = None) -> None:
+        expected = {name for name, p in network.named_parameters() if p.requires_grad}
+        shapes = {name: p.shape for name, p in network.named_parameters()}
+        wrong = expected ^ set(weights) or {name for name in weights if weights[name].shape != shapes[name]}
+        if wrong:
+            raise DataError(f"{source}/weights.safetensors is of another network ({sorted(wrong)[0]} differs)")
+        network.load_state_dict(weights, strict=False)
+        self.denoiser = network.to(self.device).eval()
+
+    def _build(self) -> Denoiser:
+        if self.maps is None:
+            raise DataError("the stage has neither been fitted nor loaded")
+        own, later = self.maps.condition_channels, self.earlier
+        channels = self.codec.latent_channels(own)
+        if self.options.code.latent == "kl":
+            channels += self.codec.latent_channels(TARGET_MAPS) if later else 0
+        else:
+            channels = self.codec.latent_channels(own + later)
+        return Denoiser(self.options.net, self.codec.latent_channels(TARGET_MAPS), channels)
+
+    def _encode_condition(self, maps: Tensor) -> Tensor:
+        if self.options.code.latent == "s2d" or not self.earlier:
+            return self.codec.encode(maps)
+        # each side is encoded on its own and the latents are concatenated, clean depth first (official code)
+        own = maps.shape[1] - self.earlier
+        return torch.cat([self.codec.encode(maps[:, :own]), self.codec.encode(maps[:, own:])], 1)
+
+    def _loss(self, network: nn.Module, batch: Any, generator: torch.Generator) -> Tensor:
+        clean = batch["target"]
+        count = clean.shape[0]
+        timesteps = torch.randint(self.options.diffusion.train_steps, (count,), generator=generator).to(clean.device)
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        noisy = self.process.noised(clean, noise, timesteps)
+        output = network(noisy, timesteps, batch["condition"])
+        error = (output.float() - self.process.target(clean, noise, timesteps)) ** 2
+        weight = batch["weight"] * self.process.loss_weight(timesteps).view(-1, 1, 1, 1)
+        return (error * weight).mean()
+
+    def _fit_residual(self, pairs: PairSet) -> ResidualCode:
+        if self.maps is not None and self.maps.residual is not None:
+            return self.maps.residual
+        probe = MapCode(self.options.code, None)
+        chosen = np.linspace(0, len(pairs) - 1, min(len(pairs), RESIDUAL_SAMPLE_PAIRS)).astype(int)
+        samples = []
+        for index in chosen:
+            pair = pairs[int(index)]
+            clean, captured = (torch.from_numpy(frame.depth).double() for frame in (pair.clean, pair.captured))
+            samples.append(residual_of(probe.depth, clean, captured)[probe.seen(pair)])
+        try:
+            return ResidualCode.fitted(torch.cat(samples), self.options.code.residual_form, self.options.code.spread)
+        except ValueError as wrong:
+            raise DataError(str(wrong)) from None
+
+    def _multiple(self) -> int:
+        levels = len(self.options.net.channels) if not self.options.net.pretrained else 4
+        return int(self.codec.factor * 2 ** (levels - 1))
+
+    def _autocast(self) -> bool:
+        return self.device.type == "cuda" and self.options.train.precision != "fp32"
+
+
+class _Items:
+    """Training items: crops of coded pairs, cached whole (codes of a training set are small beside its files)."""
+
+    def __init__(
+        self, stage: Stage, pairs: PairSet, earlier: Sequence[Tensor] | None, weights: Sequence[Tensor] | None
+    ) -> None:
+        self.stage, self.earlier, self.weights = stage, earlier, weights
+        self.pairs = pairs
+        self.cache: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def batch(self, seed: int, step: int, rank: int, size: int) -> dict[str, Tensor]:
+        """The batch of one step: a function of (seed, step, rank)."""
+        dice = step_rng(seed, step, rank, "order")
+        picks = torch.randint(len(self.pairs), (size,), generator=dice).tolist()
+        crops = [self._crop(index, dice) for index in picks]
+        condition, target, weight = (torch.stack(part).to(self.stage.device) for part in zip(*crops, strict=True))
+        factor = self.stage.codec.factor
+        latent_weight = _latent_weight(weight, factor, self.stage.options.code.latent)
+        with torch.no_grad():
+            return {
+                "condition": self.stage._encode_condition(condition),
+                "target": self.stage.codec.encode(target),
+                "weight": latent_weight,
+            }
+
+    def _crop(self, index: int, dice: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        maps = self._item(index)
+        side = self.stage.options.crop
+        height, width = maps[0].shape[-2:]
+        top, left = (int(torch.randint(max(n - side, 0) + 1, (1,), generator=dice)) for n in (height, width))
+        window = tuple(_pad_to(part[:, top : top + side, left : left + side], side) for part in maps)
+        return window[0], window[1], window[2]
+
+    def _item(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        if index not in self.cache:
+            pair: DepthPair = self.pairs[index]
+            stage = self.stage
+            assert stage.maps is not None  # set at the start of fit
+            target, weight = stage.maps.target(pair)
+            if self.weights is not None:
+                weight = weight * self.weights[index]
+            condition = stage.condition(pair.clean, None if self.earlier is None else self.earlier[index])
+            upscale = stage.options.code.upscale
+            enlarged = tuple(_enlarge(part, upscale) for part in (condition, target, weight))
+            self.cache[index] = (enlarged[0], enlarged[1], enlarged[2])
+        return self.cache[index]
+
+
+def _latent_weight(weight: Tensor, factor: int, latent: str) -> Tensor:
+    # lossless: every pixel keeps its own weight; otherwise a cell weighs what its pixels weigh on average
+    if latent == "s2d":
+        return nn.functional.pixel_unshuffle(weight, factor)
+    return nn.functional.avg_pool2d(weight.mean(1, keepdim=True), factor)
+
+
+def _pad_to(maps: Tensor, side: int) -> Tensor:
+    height, width = maps.shape[-2:]
+    return nn.functional.pad(maps, (0, max(side - width, 0), 0, max(side - height, 0)))
+
+
+def _pad(maps: Tensor, multiple: int) -> Tensor:
+    height, width = maps.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    return nn.functional.pad(maps[None], (0, right, 0, down), mode="replicate")[0] if down or right else maps
+
+
+def _enlarge(maps: Tensor, factor: int) -> Tensor:
+    return maps.repeat_interleave(factor, -1).repeat_interleave(factor, -2) if factor > 1 else maps
+
+
+def _codec(options: StageOptions, device: torch.device) -> Codec:
+    if options.code.latent == "s2d":
+        return SpaceToDepth(options.code.s2d_factor)
+    if not options.net.pretrained:
+        raise DataError("the kl codec is that of a checkpoint: name one with --set net.pretrained=..., or use s2d")
+    return KLCodec(load_part(options.net.pretrained, "vae").to(device))
+
+
+Sampler = Callable[[DepthFrame, torch.Generator], Tensor]
+
+
+def draw_generator(view: int, session: int, stage: int) -> torch.Generator:
+    """The generator of one frame's draw at one stage."""
+    return torch_rng(view, session, "stage", stage)
