@@ -66,7 +66,11 @@ def crop_cloud(points_world: FloatArray, box: FloatArray, margin: float = 1.2) -
 
 def crop_mesh(mesh: Mesh, box: FloatArray, margin: float = 1.2) -> Mesh:
     """The faces all of whose corners lie within the enlarged box, with the vertices that they use."""
-    keep = inside_box(mesh.vertices, grown_box(box, margin))
+    return keep_vertices(mesh, inside_box(mesh.vertices, grown_box(box, margin)))
+
+
+def keep_vertices(mesh: Mesh, keep: BoolArray) -> Mesh:
+    """The faces all of whose corners are kept (keep: (N,) bool), with the vertices that they use."""
     faces = mesh.faces[keep[mesh.faces].all(1)]
     used, inverse = np.unique(faces, return_inverse=True)
     return Mesh(mesh.vertices[used], inverse.reshape(-1, 3).astype(np.int64))

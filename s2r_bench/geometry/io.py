@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2r_bench.errors import DataError
+from s2r_bench.files import write_bytes
 from s2r_bench.types import FloatArray, Mesh
 
 _FACE = np.dtype([("count", "u1"), ("corners", "<i4", (3,))])
@@ -56,13 +57,7 @@ def _write(path: Path, points: FloatArray, faces: NDArray[np.int64] | None) -> N
         table = np.empty(len(faces), dtype=_FACE)
         table["count"], table["corners"] = 3, faces
         body += table.tobytes()
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes("\n".join([*header, "end_header\n"]).encode() + body)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    write_bytes(path, "\n".join([*header, "end_header\n"]).encode() + body)
 
 
 def _read(path: Path) -> tuple[FloatArray, NDArray[np.int64] | None]:

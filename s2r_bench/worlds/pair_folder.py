@@ -99,10 +99,12 @@ class FolderPairs:
         names: Sequence[str] | None = None,
         step: int = 1,
         cameras: Cameras | None = None,
+        captured: str | None = None,
     ) -> None:
         """Open `folder`; `names` picks frames, else `split` does, else all are in. `step` keeps every step-th pixel.
 
         `cameras` stands in for the folder's cameras file where a world has read it and named the scenes anew.
+        `captured` names the folder of the captured side where it is neither `captured` nor `real`.
         """
         self.folder = folder
         self.step = step
@@ -116,7 +118,7 @@ class FolderPairs:
         self.names = list(names)
         if not self.names:
             raise DataError(f"{folder}: no frames in split {split!r}")
-        self._captured = folder / ("captured" if (folder / "captured").is_dir() else "real")
+        self._captured = folder / (captured or ("captured" if (folder / "captured").is_dir() else "real"))
 
     def __len__(self) -> int:
         return len(self.names)

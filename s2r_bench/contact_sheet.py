@@ -1,0 +1,128 @@
+"""One picture of a simulated corpus: per object clean and simulated depth, the residual, the fused cloud."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2r_bench.errors import DataError
+from s2r_bench.files import read_json, write_bytes
+from s2r_bench.geometry.camera import intrinsics, look_at
+from s2r_bench.geometry.io import read_cloud
+from s2r_bench.geometry.points import normals_from_depth
+from s2r_bench.types import DepthArray, FloatArray
+from s2r_bench.worlds.pair_folder import read_depth
+
+MOST_OBJECTS = 12
+COLUMNS = ("clean depth (m)", "simulated depth (m)", "simulated - clean (mm)", "fused cloud")
+NOTHING = "0.85"  # grey, where there is no value
+CLOUD_PIXELS = 360
+
+
+def contact_sheet(out: Path, objects: int = MOST_OBJECTS) -> Path:
+    """Draw OUT/contact_sheet.png from a folder that `simulate_corpus` has finished.
+
+    Depth has one colour scale per object for clean and simulated, residuals one symmetric scale over the whole sheet
+    (the 98th percentile of their size, 10 mm at least). Grey is "no value".
+
+    Args:
+        out: the corpus.
+        objects: draw at most so many, spread evenly over the corpus.
+
+    Raises:
+        DataError: no manifest, or no object in it.
+    """
+    entries = read_json(out / "manifest.json")["objects"]
+    if not entries:
+        raise DataError(f"{out / 'manifest.json'} lists no object; there is nothing to draw")
+    picked = [
+        entries[int(index)] for index in np.unique(np.linspace(0, len(entries) - 1, min(objects, len(entries))).round())
+    ]
+    rows = [_Row(out, entry) for entry in picked]
+    limit = max(10.0, float(np.percentile(np.abs(np.concatenate([row.residuals for row in rows])), 98)))
+    return write_bytes(out / "contact_sheet.png", _draw(rows, limit))
+
+
+class _Row:
+    """The pictures of one object: the view in the middle of its path, and its cloud."""
+
+    def __init__(self, out: Path, entry: dict[str, Any]) -> None:
+        folder = out / entry["folder"]
+        view = entry["views"][len(entry["views"]) // 2]
+        self.title = f"{entry['category']}\n{entry['id']}"
+        self.clean = read_depth(folder / "clean" / f"{view}.png")
+        self.simulated = read_depth(folder / "simulated" / f"{view}.png")
+        both = (self.clean > 0) & (self.simulated > 0)
+        self.residual = np.where(both, (self.simulated - self.clean) * 1000, np.nan)
+        self.cloud = None
+        if (folder / "cloud.ply").is_file():
+            self.cloud = shaded_cloud(read_cloud(folder / "cloud.ply"), np.asarray(entry["box_m"], dtype=np.float64))
+
+    @property
+    def residuals(self) -> NDArray[np.float64]:
+        """(N,) mm, where there are two values; one zero where there is none."""
+        known = self.residual[np.isfinite(self.residual)]
+        return known.astype(np.float64) if len(known) else np.zeros(1)
+
+
+def shaded_cloud(points: FloatArray, box: FloatArray, pixels: int = CLOUD_PIXELS) -> NDArray[np.float32]:
+    """(pixels, pixels) brightness in [0, 1] of a cloud seen from front, right and above; NaN where nothing is.
+
+    Args:
+        points: (N, 3) metres, y up.
+        box: (2, 3) of the object, which fills the picture.
+        pixels: side of the picture.
+    """
+    target, reach = box.mean(0), float(np.linalg.norm(box[1] - box[0])) / 2
+    focal = 2.2 * pixels
+    distance = reach * 1.1 * 2 * focal / pixels
+    pose = look_at(target + distance * np.array([0.5, 0.42, 0.76]) / np.linalg.norm([0.5, 0.42, 0.76]), target)
+    K = intrinsics(pixels, pixels, focal)
+    depth = _splatted(points, K, pose, pixels)
+    normals = normals_from_depth(depth, K, max_jump=0.02)
+    light = np.array([-0.45, -0.6, -0.65]) / np.linalg.norm([-0.45, -0.6, -0.65])
+    shade = 0.25 + 0.75 * np.clip(normals @ light, 0, 1)
+    return np.where(depth > 0, np.where((normals != 0).any(-1), shade, 0.45), np.nan).astype(np.float32)
+
+
+def _splatted(points: FloatArray, K: FloatArray, pose: FloatArray, pixels: int) -> DepthArray:
+    """Z-buffer of the points as discs wide enough to close the surface, smoothed so that normals can be taken."""
+    import cv2
+
+    camera = (points - pose[:3, 3]) @ pose[:3, :3]
+    column, row = np.rint((camera @ K.T)[:, :2] / camera[:, 2:]).astype(np.int64).T
+    inside = (column >= 0) & (row >= 0) & (column < pixels) & (row < pixels)
+    buffer = np.full(pixels * pixels, np.inf, dtype=np.float32)
+    np.minimum.at(buffer, row[inside] * pixels + column[inside], camera[inside, 2].astype(np.float32))
+    filled = cv2.erode(buffer.reshape(pixels, pixels), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
+    filled = cv2.medianBlur(np.where(np.isfinite(filled), filled, 0).astype(np.float32), 5)
+    return np.where(filled > 0, cv2.bilateralFilter(filled, 9, 0.03, 4), 0).astype(np.float32)
+
+
+def _draw(rows: list[_Row], limit: float) -> bytes:
+    """The sheet as PNG. Figures are made without pyplot, which keeps global state."""
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height, width = rows[0].clean.shape
+    figure = Figure(figsize=(13, 0.5 + 3.0 * len(rows) * max(height / width, 0.7)), layout="constrained")
+    axes = figure.subplots(len(rows), len(COLUMNS), squeeze=False)
+    for index, row in enumerate(rows):
+        known = row.clean[row.clean > 0]
+        near, far = np.percentile(known, [1, 99]) if len(known) else (0.0, 1.0)
+        for place, depth in zip(axes[index], (row.clean, row.simulated), strict=False):
+            shown = place.imshow(np.where(depth > 0, depth, np.nan), cmap="viridis", vmin=near, vmax=far)
+        figure.colorbar(shown, ax=list(axes[index, :2]), shrink=0.8)
+        shown = axes[index, 2].imshow(row.residual, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        figure.colorbar(shown, ax=axes[index, 2], shrink=0.8)
+        if row.cloud is not None:
+            axes[index, 3].imshow(row.cloud, cmap="gray", vmin=0, vmax=1)
+        axes[index, 0].set_ylabel(row.title, fontsize=8)
+        for column, place in enumerate(axes[index]):
+            place.set(xticks=[], yticks=[], facecolor=NOTHING, title=COLUMNS[column] if index == 0 else "")
+    stream = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(stream)
+    return stream.getvalue()
