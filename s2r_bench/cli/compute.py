@@ -1,0 +1,221 @@
+"""run, train, simulate, evaluate: the commands that compute."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from s2r_bench.cli import common
+from s2r_bench.cli.session import Session
+
+MethodName = Annotated[str, typer.Option("--method", "-m", help="A name, file.py:Class, or a checkpoint folder.")]
+MethodNames = Annotated[
+    list[str] | None,
+    typer.Option("--method", "-m", help="A name, file.py:Class, or a checkpoint folder; repeat.", metavar="NAME"),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    put = {"panel": "Run"}
+    common.command(
+        app, "run", **put, examples=["s2r-bench run", "s2r-bench run my-suite.yaml -m ours -m sd --seeds 3"]
+    )(run)
+    common.command(
+        app, "train", **put, examples=["s2r-bench train ours", "s2r-bench train ours -d my-pairs/ --max-steps 2000"]
+    )(train)
+    common.command(
+        app,
+        "simulate",
+        **put,
+        examples=["s2r-bench simulate -m ours", "s2r-bench simulate -m ours -d assets/ -o sims/"],
+    )(simulate)
+    common.command(
+        app,
+        "evaluate",
+        **put,
+        examples=["s2r-bench evaluate -t fidelity -m ours -m sd", "s2r-bench evaluate -t fidelity --seeds 3"],
+    )(evaluate)
+
+
+def run(
+    session: Session,
+    suite: Annotated[str, typer.Argument(help="suite.yaml or a built-in name.")] = "quickstart",
+    method: MethodNames = None,
+    data: common.Data = None,
+    task: Annotated[str | None, typer.Option("--task", "-t", help="Instead of the suite's task.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the report goes.", metavar="DIR")] = None,
+    preset: common.Preset = None,
+    set_: common.Sets = None,
+    max_steps: common.MaxSteps = None,
+    allow_leakage: common.Leakage = False,
+    seed: common.Seed = 0,
+    seeds: common.Seeds = None,
+    device: common.Device = None,
+    overwrite: common.OverwriteFlag = "failed",
+    dry_run: common.DryRun = False,
+    offline: common.Offline = False,
+) -> int:
+    """Run a whole benchmark: data, training, simulation, scores, report."""
+    from s2r_bench.cli.grid import run_grid
+    from s2r_bench.config import load_suite
+
+    flags = {
+        "methods": [_checked(word) for word in method] if method else None,
+        "world": data,
+        "task": task,
+        "preset": preset,
+        "device": device,
+        "max_steps": max_steps,
+        "seeds": _seeds(seed, seeds),
+        "allow_leakage": allow_leakage or None,
+    }
+    config = load_suite(suite, sets=set_ or [], flags=flags)
+    return run_grid(session, config, overwrite=overwrite, refit=overwrite, dry_run=dry_run, report_to=out, report=True)
+
+
+def train(
+    session: Session,
+    method: Annotated[str, typer.Argument(help="A name or file.py:Class.")],
+    data: common.Data = None,
+    config: common.ConfigFile = None,
+    preset: common.Preset = None,
+    set_: common.Sets = None,
+    max_steps: common.MaxSteps = None,
+    seed: common.Seed = 0,
+    seeds: common.Seeds = None,
+    device: common.Device = None,
+    overwrite: common.OverwriteFlag = "failed",
+    dry_run: common.DryRun = False,
+    offline: common.Offline = False,
+) -> int | None:
+    """Fit a simulator to the training pairs of a world; a killed fit is continued."""
+    from s2r_bench.cli.prepare import fit_jobs
+
+    flags = _flags(data, preset, device, max_steps, _seeds(seed, seeds))
+    resolved, jobs = fit_jobs(session, _checked(method), config, set_ or [], flags)
+    told = []
+    for job in jobs:
+        state, folder = session.store.state(job.spec), session.store.folder(job.spec)
+        if dry_run:
+            told.append(
+                {"seed": job.seed, "key": job.spec.key, "state": state, "checkpoint": str(folder / "checkpoint")}
+            )
+            continue
+        from s2r_bench.steps.fit import fit
+
+        checkpoint = fit(job, session.store, overwrite=overwrite, config=resolved.model_dump(mode="json"))
+        cached = state == "done" and overwrite != "always"
+        session.say(f"{job.method.name}, seed {job.seed}: {'was fitted before' if cached else 'fitted'}")
+        told.append({"seed": job.seed, "key": job.spec.key, "cached": cached, "checkpoint": str(checkpoint)})
+    lines = [f"{one['checkpoint']}{'  ' + str(one['state']) if dry_run else ''}" for one in told]
+    session.answer({"command": "train", "method": method, "dry_run": dry_run, "fits": told}, "\n".join(lines))
+    return None
+
+
+def simulate(
+    session: Session,
+    method: MethodName = "ours",
+    data: common.Data = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A new or unfinished folder.", metavar="DIR")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="A trained simulator, instead of fitting one.", metavar="DIR")
+    ] = None,
+    trained_on: Annotated[
+        str, typer.Option("--trained-on", help="The world whose sensor is learned, when --data is a folder of CADs.")
+    ] = "mini",
+    split: Annotated[str, typer.Option("--split", help="Which pairs of a world: train, val, test.")] = "val",
+    views: Annotated[int, typer.Option("--views", min=1, help="Views of each CAD model.")] = 12,
+    voxel: Annotated[float, typer.Option("--voxel", min=0.0005, help="Voxel size of the fused clouds, m.")] = 0.01,
+    fuse: Annotated[bool, typer.Option("--fuse/--no-fuse", help="Fuse the views of each CAD model.")] = True,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first so many models or frames.")
+    ] = None,
+    config: common.ConfigFile = None,
+    preset: common.Preset = None,
+    set_: common.Sets = None,
+    max_steps: common.MaxSteps = None,
+    seed: common.Seed = 0,
+    device: common.Device = None,
+    dry_run: common.DryRun = False,
+    offline: common.Offline = False,
+) -> int | None:
+    """Turn clean depth, of a world's views or of CAD models, into depth as a sensor would capture it."""
+    from s2r_bench.cli.simulate import Wanted, simulate_data
+
+    wanted = Wanted(
+        method=_checked(str(checkpoint or method)),
+        data=data,
+        out=out,
+        trained_on=trained_on,
+        split=split,
+        views=views,
+        voxel=voxel,
+        fuse=fuse,
+        limit=limit,
+        config=config,
+        sets=tuple(set_ or ()),
+        flags=_flags(None, preset, device, max_steps, [seed]),
+        dry_run=dry_run,
+    )
+    return simulate_data(session, wanted)
+
+
+def evaluate(
+    session: Session,
+    task: Annotated[str, typer.Option("--task", "-t", help="What is scored.")] = "fidelity",
+    method: MethodNames = None,
+    shots: Annotated[
+        str | None, typer.Option("--shots", "-k", help="0 | 0.25 | 25% | 10 | full: captured samples to learn from.")
+    ] = None,
+    ways: Annotated[int | None, typer.Option("--ways", min=2, help="Classes of an episode.")] = None,
+    data: common.Data = None,
+    references: Annotated[
+        bool, typer.Option("--references/--no-references", help="Score the task's floor and ceiling too.")
+    ] = True,
+    config: common.ConfigFile = None,
+    preset: common.Preset = None,
+    set_: common.Sets = None,
+    max_steps: common.MaxSteps = None,
+    allow_leakage: common.Leakage = False,
+    seed: common.Seed = 0,
+    seeds: common.Seeds = None,
+    device: common.Device = None,
+    overwrite: common.OverwriteFlag = "failed",
+    dry_run: common.DryRun = False,
+    offline: common.Offline = False,
+) -> int:
+    """Score simulators on a task; those that need it are fitted first."""
+    from s2r_bench.cli.grid import run_grid
+    from s2r_bench.cli.prepare import task_options
+    from s2r_bench.config import load_suite
+
+    given = task_options(task, shots, ways)
+    flags = _flags(data, preset, device, max_steps, _seeds(seed, seeds)) | {
+        "task": task,
+        "methods": [_checked(word) for word in method] if method else None,
+        "references": references if not references else None,
+        "allow_leakage": allow_leakage or None,
+    }
+    sets = [*(set_ or []), *(f"task.{name}={value}" for name, value in given.items())]
+    base = {"methods": ["no-sim", "gaussian-binned", "sd", "ours"], "name": task}
+    suite = load_suite(str(config) if config else None, base=base, sets=sets, flags=flags)
+    return run_grid(session, suite, overwrite=overwrite, refit="failed", dry_run=dry_run, report_to=None, report=False)
+
+
+def _checked(word: str) -> str:
+    from s2r_bench.steps.methods import check_name
+
+    return check_name(word)
+
+
+def _seeds(seed: int, seeds: int | None) -> list[int] | None:
+    if seeds is None:
+        return [seed] if seed else None
+    return list(range(seed, seed + seeds))
+
+
+def _flags(
+    data: str | None, preset: str | None, device: str | None, max_steps: int | None, seeds: list[int] | None
+) -> dict[str, Any]:
+    return {"world": data, "preset": preset, "device": device, "max_steps": max_steps, "seeds": seeds}

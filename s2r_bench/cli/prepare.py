@@ -1,0 +1,90 @@
+"""From words to what the runners take: worlds opened, methods found, options checked before anything is run."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from s2r_bench import shots
+from s2r_bench.cli.session import Session
+from s2r_bench.config import SuiteConfig, load_suite
+from s2r_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from s2r_bench.steps.evaluate import Request
+    from s2r_bench.steps.fit import FitJob
+    from s2r_bench.store import Overwrite
+    from s2r_bench.worlds.base import World
+
+
+def opened(session: Session, config: SuiteConfig) -> "World":
+    """The world of a configuration."""
+    from s2r_bench.worlds import open_world
+
+    return open_world(config.world.name, preset=config.preset, home=session.home, options=config.world.options)
+
+
+def request(session: Session, config: SuiteConfig, overwrite: "Overwrite", refit: "Overwrite") -> "Request":
+    """What a configuration asks to be scored."""
+    from s2r_bench.simulator import Budget
+    from s2r_bench.steps.environment import pick_device
+    from s2r_bench.steps.evaluate import Request
+
+    device = pick_device(config.device)
+    return Request(
+        task=config.task.name,
+        methods={method.name: method.options for method in config.methods},
+        world=opened(session, config),
+        seeds=config.seeds,
+        task_options=config.task.options,
+        world_options=config.world.options,
+        budget=Budget(config.max_steps),
+        device=device,
+        references=config.references,
+        allow_leakage=config.allow_leakage,
+        overwrite=overwrite,
+        refit=refit,
+        config=config.model_dump(mode="json"),
+    )
+
+
+def fit_jobs(
+    session: Session, method: str, file: Path | None, sets: Sequence[str], flags: Mapping[str, Any]
+) -> tuple[SuiteConfig, list["FitJob"]]:
+    """One fit for each seed."""
+    from s2r_bench.simulator import Budget
+    from s2r_bench.steps.environment import pick_device
+    from s2r_bench.steps.fit import FitJob
+    from s2r_bench.steps.methods import find
+
+    config = load_suite(str(file) if file else None, sets=sets, flags=flags, only=method)
+    found = find(method)
+    options = found.options(config.preset, config.methods[0].options)
+    device = pick_device(config.device)
+    world = opened(session, config)
+    budget = Budget(config.max_steps)
+    return config, [FitJob(found, world, options, s, budget, device, dict(config.world.options)) for s in config.seeds]
+
+
+def task_options(task: str, text: str | None, ways: int | None) -> dict[str, Any]:
+    """What --shots and --ways say, as options of the task.
+
+    Raises:
+        UsageError: no shots, or the task has no such thing.
+    """
+    from s2r_bench import registry
+
+    wanted: dict[str, Any] = {}
+    if text is not None:
+        shots.parse(text)
+        wanted["shots"] = f"'{text}'"  # quoted: `1` and `1.0` must reach the task as typed
+    if ways is not None:
+        wanted["ways"] = ways
+    if wanted:
+        fields = registry.module(registry.TASKS, task).task.options_type.model_fields
+        for name in wanted:
+            if name not in fields:
+                raise UsageError(f"--{name}: the task {task!r} learns from no captured samples; leave it out")
+    return wanted

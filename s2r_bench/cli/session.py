@@ -1,0 +1,140 @@
+"""One command's talk with its user: results on stdout, talk on stderr, errors as one line and an exit code."""
+
+import errno
+import json
+import logging
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2r_bench.errors import S2RError
+
+if TYPE_CHECKING:
+    from s2r_bench.store import Store
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """The flags that every command takes, and how it speaks.
+
+    Attributes:
+        json: exactly one JSON document on stdout.
+        quiet: nothing on stderr but errors.
+        verbose: what the methods log, too.
+        home: where data and results lie.
+        debug: tracebacks of all errors.
+    """
+
+    json: bool
+    quiet: bool
+    verbose: bool
+    home: Path
+    debug: bool
+
+    @cached_property
+    def store(self) -> "Store":
+        """The artefact store."""
+        from s2r_bench.store import Store
+
+        return Store(self.home, self.say)
+
+    def say(self, text: str) -> None:
+        """Talk: to stderr, unless quiet."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def warn(self, text: str) -> None:
+        """A warning: to stderr, always."""
+        print(f"warning: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def answer(self, document: Any, text: str | None = None) -> None:
+        """The result: `document` with --json, else `text`."""
+        if self.json:
+            print(json.dumps(document, indent=1, allow_nan=False, default=str), flush=True)  # noqa: T201
+        elif text:
+            print(text, flush=True)  # noqa: T201
+
+    def progress(self, done: int, total: int) -> None:
+        """One line that is written over, on a terminal only."""
+        if self.quiet or not sys.stderr.isatty() or os.environ.get("CI"):
+            return
+        end = "\n" if done == total else ""
+        sys.stderr.write(f"\r  {done}/{total} frames{end}")
+        sys.stderr.flush()
+
+    def run(self, work: Callable[[], int | None]) -> int:
+        """The exit code of `work`; its errors are told here."""
+        self._listen()
+        try:
+            return work() or 0
+        except KeyboardInterrupt:
+            return self._stopped(INTERRUPTED)
+        except Terminated:
+            return self._stopped(TERMINATED)
+        except BrokenPipeError:
+            raise
+        except Exception as wrong:
+            return self._failed(wrong)
+
+    def error(self, wrong: BaseException) -> None:
+        """One line (or a traceback) about an error, to stderr."""
+        if self.debug:
+            traceback.print_exception(wrong)
+        print(f"error: {describe(wrong)}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def _failed(self, wrong: Exception) -> int:
+        code = exit_code_of(wrong)
+        self.error(wrong)
+        if self.json:
+            self.answer({"error": {"kind": type(wrong).__name__, "message": describe(wrong), "exit_code": code}})
+        return code
+
+    def _stopped(self, code: int) -> int:
+        again = shlex.join(["s2r-bench", *sys.argv[1:]])
+        print(f"\nstopped; what is done is saved. Continue with the same command: {again}", file=sys.stderr)  # noqa: T201
+        return code
+
+    def _listen(self) -> None:
+        logging.basicConfig(
+            stream=sys.stderr,
+            format="%(message)s" if not self.verbose else "%(name)s: %(message)s",
+            level=logging.ERROR if self.quiet else logging.INFO if self.verbose else logging.WARNING,
+        )
+
+
+def describe(wrong: BaseException) -> str:
+    """What to tell of an error: what was wrong, where, what to do."""
+    if isinstance(wrong, S2RError):
+        return str(wrong)
+    if is_full_disk(wrong):
+        where = getattr(wrong, "filename", None) or "the disk of S2R_HOME"
+        return f"no space left on the device while writing {where}; free some, or choose another place with --home"
+    if isinstance(wrong, OSError):
+        return f"{wrong.filename}: {wrong.strerror}" if wrong.filename else str(wrong)
+    return f"{type(wrong).__name__}: {wrong} (not foreseen; --traceback shows where)"
+
+
+def exit_code_of(wrong: BaseException) -> int:
+    """The exit code that belongs to an error."""
+    if isinstance(wrong, S2RError):
+        return wrong.exit_code
+    return 4 if is_full_disk(wrong) or isinstance(wrong, PermissionError) else 1
+
+
+def is_full_disk(wrong: BaseException) -> bool:
+    """Whether an error says that the disk is full; libraries wrap it in errors of their own."""
+    if isinstance(wrong, OSError) and wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return "No space left on device" in str(wrong)

@@ -1,0 +1,58 @@
+"""Files are written whole or not at all, and known by their content."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from s2r_bench.errors import DataError
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write `data` to `path` in one step: a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 text in one step."""
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write `value` as JSON in one step; NaN and infinity are refused (ValueError)."""
+    return write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`.
+
+    Raises:
+        DataError: missing, empty, no JSON, or no object; the message names the file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if not text.strip():
+        raise DataError(f"{path} is empty (0 bytes)")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as wrong:
+        raise DataError(f"{path} is not JSON ({wrong})") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path} holds a {type(value).__name__}, expected a JSON object")
+    return value
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's content, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,187 @@
+"""A checkpoint folder describes itself: what `save` wrote, and `simulator.json`, written last.
+
+DIR/simulator.json   method, options, scenes it was trained on, sensor, world, code version, fit report, file digests
+DIR/...              the method's own files (safetensors, json, npz)
+"""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from s2r_bench import __version__
+from s2r_bench.errors import DataError, S2RError, UsageError
+from s2r_bench.files import read_json, sha256, write_json
+from s2r_bench.options import Options
+from s2r_bench.records import content_key
+from s2r_bench.simulator import FitReport, Simulator
+from s2r_bench.steps.methods import Method, find
+
+SCHEMA = 1
+FILE = "simulator.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a simulator came to be.
+
+    Attributes:
+        method: what `s2r_bench.steps.methods.find` finds it by.
+        name: as in tables.
+        code: digest of the method's source when it was fitted.
+        preset: whose numbers it was fitted with.
+        options: its resolved options.
+        world: the world whose pairs it saw, "" if none.
+        sensor: the sensor it imitates, "" if none.
+        trained_scenes: ids of the scenes it saw.
+        seed: of the fit.
+        report: what the fit cost.
+    """
+
+    method: str
+    name: str
+    code: str
+    preset: str
+    options: dict[str, Any]
+    world: str = ""
+    sensor: str = ""
+    trained_scenes: tuple[str, ...] = ()
+    seed: int = 0
+    report: FitReport = field(default_factory=FitReport)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A simulator that can simulate; it is loaded when it is first used.
+
+    Attributes:
+        method: its class and names.
+        origin: how it came to be.
+        options: what it runs with.
+        device: where its networks go.
+        folder: its checkpoint, None where it is untrained.
+        weights: digest of the checkpoint's files, "" where it has none.
+    """
+
+    method: Method
+    origin: Origin
+    options: Options
+    device: str
+    folder: Path | None = None
+    weights: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever what it simulates could."""
+        return content_key([self.method.name, self.method.code, self.options.model_dump(mode="json"), self.weights])
+
+    @cached_property
+    def simulator(self) -> Simulator:
+        """The simulator, loaded.
+
+        Raises:
+            DataError: the method cannot load its files.
+        """
+        simulator = self.method.cls(self.options, self.device)
+        if self.folder is not None:
+            try:
+                simulator.load(self.folder)
+            except (S2RError, OSError):
+                raise
+            except Exception as wrong:  # whatever a method's decoder raises: the checkpoint is at fault
+                why = f"{type(wrong).__name__}: {wrong}"
+                raise DataError(f"{self.folder} cannot be loaded by {self.method.name}: {why}") from wrong
+        return simulator
+
+
+def save_checkpoint(simulator: Simulator, folder: Path, origin: Origin) -> Path:
+    """Write a checkpoint into `folder`, which appears whole or not at all, and return it."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    simulator.save(part)
+    files = {str(path.relative_to(part)): sha256(path) for path in sorted(part.rglob("*")) if path.is_file()}
+    empty = [name for name in files if (part / name).stat().st_size == 0]
+    if empty:
+        raise S2RError(f"{origin.name} saved an empty file {empty[0]!r}: its checkpoint cannot be used")
+    described = {"schema": SCHEMA, "version": __version__, **asdict(origin), "files": files}
+    write_json(part / FILE, described)
+    if folder.exists():
+        shutil.rmtree(folder)
+    part.replace(folder)
+    return folder
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether `folder` is a whole checkpoint."""
+    return (folder / FILE).is_file()
+
+
+def read_origin(folder: Path) -> tuple[Origin, str]:
+    """How the checkpoint in `folder` came to be, and the digest of its files.
+
+    Raises:
+        DataError: no checkpoint, one of another schema, or a file is missing, empty or damaged; the file is named.
+    """
+    if not is_checkpoint(folder):
+        raise DataError(f"{folder} is no checkpoint: it has no {FILE}. `s2r-bench train METHOD` makes one")
+    raw = read_json(folder / FILE)
+    if raw.get("schema") != SCHEMA:
+        raise DataError(f"{folder / FILE} has schema {raw.get('schema')}, this version reads {SCHEMA}; train again")
+    try:
+        files, report = dict(raw["files"]), raw["report"]
+        report["curve"] = tuple(report["curve"])
+        values = {name: raw[name] for name in Origin.__dataclass_fields__}
+        values |= {"trained_scenes": tuple(raw["trained_scenes"]), "report": FitReport(**report)}
+        origin = Origin(**values)
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise DataError(f"{folder / FILE} is damaged ({wrong}); train again") from None
+    return origin, _digest(folder, files)
+
+
+def open_checkpoint(folder: Path, device: str = "cpu", overrides: Mapping[str, Any] | None = None) -> Fitted:
+    """The simulator in `folder`; its files are checked now and loaded at first use.
+
+    Args:
+        folder: what `save_checkpoint` wrote.
+        device: where its networks go.
+        overrides: options that only matter in simulation (`simulation_only` of the method's options).
+
+    Raises:
+        DataError: see `read_origin`.
+        UsageError: the method is not there, or an override would need a new fit.
+    """
+    origin, weights = read_origin(folder)
+    method = find(origin.method)
+    allowed = simulation_only(method)
+    for name in overrides or {}:
+        if name.partition(".")[0] not in allowed:
+            could = f"; these can be: {', '.join(sorted(allowed))}" if allowed else ""
+            raise UsageError(f"{origin.name}: {name} was fixed when the checkpoint was trained{could}")
+    options = method.options(origin.preset, {**origin.options, **(overrides or {})})
+    return Fitted(method, origin, options, device, folder, weights)
+
+
+def load_checkpoint(folder: Path, device: str = "cpu") -> Simulator:
+    """The simulator in `folder`, loaded; errors as in `open_checkpoint`, and DataError where it cannot be loaded."""
+    return open_checkpoint(folder, device).simulator
+
+
+def simulation_only(method: Method) -> frozenset[str]:
+    """Options that change `simulate` but not `fit`: another value needs no new fit."""
+    return frozenset(getattr(method.cls.options_type, "simulation_only", ()))
+
+
+def _digest(folder: Path, files: dict[str, str]) -> str:
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise DataError(f"{path} is missing from the checkpoint; train again or fetch it again")
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty (0 bytes): the checkpoint is damaged; train again or fetch it again")
+        if sha256(path) != expected:
+            raise DataError(f"{path} differs from what was saved: the checkpoint is damaged; train or fetch it again")
+    return hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]

@@ -1,0 +1,193 @@
+"""From what a user typed to a simulator's class: a name, `file.py[:Class]`, an entry point, or a checkpoint folder."""
+
+import ast
+import difflib
+import hashlib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from s2r_bench import __version__, registry
+from s2r_bench.errors import S2RError, UsageError
+from s2r_bench.options import Options
+from s2r_bench.simulator import Simulator
+
+GROUP = "s2r_bench.simulators"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A simulator's class and what it is called.
+
+    Attributes:
+        name: as in tables and records.
+        word: what finds it again: a name, or an absolute `path.py:Class`.
+        cls: constructed as `cls(options, device)`.
+        code: digest of its source; a changed method is another method.
+    """
+
+    name: str
+    word: str
+    cls: type[Simulator]
+    code: str
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has to be fitted before it can simulate."""
+        return self.cls.card.training != "untrained"
+
+    def options(self, preset: str, overrides: Mapping[str, Any] | None = None) -> Options:
+        """Its options at a preset; UsageError names the method and the option."""
+        try:
+            return self.cls.options_type.preset(preset, overrides)
+        except UsageError as wrong:
+            raise UsageError(f"{self.name}: {wrong}") from wrong
+
+
+def known() -> list[str]:
+    """Names of all simulators: this package's and those of installed packages. None is imported."""
+    return sorted({*registry.names(registry.METHODS), *_installed()})
+
+
+def summary(name: str) -> str:
+    """One line about a simulator, without importing it."""
+    if name in registry.names(registry.METHODS):
+        return registry.summary(registry.METHODS, name)
+    return f"installed: {_installed()[name].value}"
+
+
+def check_name(word: str) -> str:
+    """`word` if it names a simulator, a Python file or a checkpoint folder.
+
+    Raises:
+        UsageError: it does not; the message has the closest name.
+    """
+    path = _split(word)[0]
+    if word in known() or path.is_file() or path.is_dir():
+        return word
+    if path.suffix == ".py":
+        raise UsageError(f"there is no Python file at {path}")
+    close = difflib.get_close_matches(word, known(), n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise UsageError(
+        f"there is no method {word!r}.{hint} There are: {', '.join(known())}; or give a path to a .py file"
+    )
+
+
+def find(word: str) -> Method:
+    """The method behind a name or `path/to/file.py[:Class]`; it alone is imported.
+
+    Raises:
+        UsageError: there is none, or it does not keep the `Simulator` contract.
+    """
+    check_name(word)
+    path, attribute = _split(word)
+    if path.suffix == ".py":
+        return _from_file(path.resolve(), attribute, path.stat().st_mtime_ns)
+    if word in registry.names(registry.METHODS):
+        member = registry.module(registry.METHODS, word)
+        return Method(word, word, _class_in(member, None, word), code_of(member))
+    if word in _installed():
+        return _from_entry_point(word, _installed()[word])
+    raise UsageError(f"{word} is a folder, not a method; a checkpoint folder is given to simulate and evaluate")
+
+
+def _split(word: str) -> tuple[Path, str | None]:
+    head, colon, attribute = word.rpartition(":")
+    return (Path(head), attribute) if colon and head.endswith(".py") else (Path(word), None)
+
+
+@lru_cache(maxsize=64)
+def _from_file(path: Path, attribute: str | None, _mtime: int) -> Method:
+    name = path.stem.replace("_", "-")
+    try:
+        member = registry.module(registry.METHODS, str(path))
+    except S2RError:
+        raise
+    except Exception as wrong:  # whatever a user's file does when it is imported
+        raise UsageError(f"{path} cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
+    cls = _class_in(member, attribute, str(path))
+    return Method(name, f"{path}:{attribute}" if attribute else str(path), cls, code_of(member))
+
+
+def _from_entry_point(name: str, entry: EntryPoint) -> Method:
+    try:
+        loaded = entry.load()
+    except Exception as wrong:  # whatever an installed package does when it is imported
+        raise UsageError(f"the installed method {name!r} ({entry.value}) cannot be imported: {wrong}") from wrong
+    member = inspect.getmodule(loaded)
+    cls = _class_in(loaded, None, name) if isinstance(loaded, ModuleType) else loaded
+    return Method(name, name, _checked(cls, name), code_of(member) if member else entry.value)
+
+
+def _class_in(member: ModuleType, attribute: str | None, word: str) -> type[Simulator]:
+    cls = getattr(member, attribute or "simulator", None)
+    if cls is None:
+        wanted = (
+            f"no {attribute!r}" if attribute else "no line `simulator: type[Simulator] = Mine`; or name file.py:Class"
+        )
+        raise UsageError(f"{word} has {wanted}")
+    return _checked(cls, word)
+
+
+def _checked(cls: Any, word: str) -> type[Simulator]:
+    wanted = ("card", "options_type", "fit", "simulate", "save", "load")
+    missing = [name for name in wanted if not hasattr(cls, name)]
+    if missing or not isinstance(cls, type):
+        raise UsageError(
+            f"{word} does not keep the Simulator contract (s2r_bench/simulator.py): no {', '.join(missing)}"
+        )
+    return cls
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def code_of(member: ModuleType) -> str:
+    """Digest of what a member does: its syntax tree and those of what it imports of its own room.
+
+    Comments and docstrings do not count. The core is covered by the package's version.
+    """
+    text = hashlib.sha256(__version__.encode())
+    for path in _own_files(Path(member.__file__ or ""), member.__name__.partition(".")[0]):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+        text.update(ast.dump(tree).encode())
+    return text.hexdigest()[:16]
+
+
+def _own_files(start: Path, room: str) -> list[Path]:
+    """`start`, its folder if it is a package, and every file of the same room that they import, followed."""
+    found: list[Path] = []
+    waiting = sorted(start.parent.rglob("*.py")) if start.name == "__init__.py" else [start]
+    root = next((parent for parent in start.parents if parent.name == room), None)
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.append(path)
+        if root is not None:
+            waiting += [file for name in _imported(path, room) for file in _files_of(root, name)]
+    return sorted(found)
+
+
+def _imported(path: Path, room: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{room}."):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith(f"{room}."))
+
+
+def _files_of(root: Path, name: str) -> list[Path]:
+    base = root.joinpath(*name.split(".")[1:])
+    return [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]

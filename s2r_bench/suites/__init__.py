@@ -1,0 +1,1 @@
+"""Built-in suites: one YAML file each."""
