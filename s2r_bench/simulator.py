@@ -94,7 +94,11 @@ class Simulator(Protocol):
 
     card: ClassVar[Card]
     options_type: ClassVar[type[Options]]
-    options: Options
+
+    @property
+    def options(self) -> Options:
+        """The options it was made with."""
+        ...
 
     def __init__(self, options: Options, device: str = "cpu") -> None: ...
 

@@ -83,6 +83,7 @@ class Loop:
         self.network, self.optimiser = self.accelerator.prepare(network, optimiser)
         bare = self.accelerator.unwrap_model(self.network)
         self.named = {name: p for name, p in bare.named_parameters() if p.requires_grad}
+        self.buffers = dict(bare.named_buffers())  # running statistics are part of the state too
         self.average = {name: p.detach().clone() for name, p in self.named.items()} if options.ema else {}
         self.step, self.seconds = 0, 0.0
         self.curve: list[dict[str, float]] = []
@@ -149,6 +150,7 @@ class Loop:
             return
         tensors = {f"weight.{name}": p.detach() for name, p in self.named.items()}
         tensors |= {f"average.{name}": p for name, p in self.average.items()}
+        tensors |= {f"buffer.{name}": buffer for name, buffer in self.buffers.items()}
         for name, parameter in self.named.items():
             for key, value in self.optimiser.state.get(parameter, {}).items():
                 tensors[f"adam.{key}.{name}"] = torch.as_tensor(value)
@@ -160,6 +162,8 @@ class Loop:
             return
         self.step, tensors, note = found
         with torch.no_grad():
+            for name, buffer in self.buffers.items():
+                buffer.copy_(tensors[f"buffer.{name}"])
             for name, parameter in self.named.items():
                 parameter.copy_(tensors[f"weight.{name}"])
                 if self.average:

@@ -1,4 +1,4 @@
-"""The denoiser: a UNet and its control encoder, built from diffusers' classes at any size or loaded from a checkpoint."""
+"""The denoiser: a UNet and its control encoder, made of diffusers' classes at any size, or loaded."""
 
 import os
 from pathlib import Path
@@ -43,14 +43,15 @@ class Denoiser(nn.Module):
         """The network's prediction."""
         context = self._context(noisy)
         if self.control is None:
-            return self.unet(torch.cat([noisy, condition], 1), timesteps, context, return_dict=False)[0]
+            output: Tensor = self.unet(torch.cat([noisy, condition], 1), timesteps, context, return_dict=False)[0]
+            return output
         if self.path == "replace":
             seen = condition if self.squeeze is None else self.squeeze(condition)
             hint = torch.zeros_like(condition)
         else:
             seen, hint = noisy, condition
         down, middle = self.control(seen, timesteps, context, controlnet_cond=hint, return_dict=False)
-        return self.unet(
+        output = self.unet(
             noisy,
             timesteps,
             context,
@@ -58,6 +59,7 @@ class Denoiser(nn.Module):
             mid_block_additional_residual=middle,
             return_dict=False,
         )[0]
+        return output
 
     def _context(self, noisy: Tensor) -> Tensor | None:
         # the empty prompt's place: without text there is one zero token, which cross-attention turns into a bias
@@ -67,14 +69,17 @@ class Denoiser(nn.Module):
 
 
 def load_part(source: str, part: str) -> Any:
-    """`unet` or `vae` of a checkpoint in diffusers' layout: a hub id or a local folder.
+    """`unet` or `vae` of a checkpoint in diffusers' layout: a hub id, a local folder, or "S2R_SD21".
+
+    "S2R_SD21" stands for what the environment variable of that name holds.
 
     Raises:
         DataError: it is not there, with what to do. No mirror is ever tried silently.
     """
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
-    source = os.environ.get(PRETRAINED_VARIABLE) or source
+    if source == PRETRAINED_VARIABLE:
+        source = os.environ.get(PRETRAINED_VARIABLE, "")
     kind = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}[part]
     try:
         return kind.from_pretrained(source, subfolder=part, use_safetensors=True)
@@ -133,7 +138,7 @@ def _control(unet: Any, condition_channels: int, *, official: bool) -> Any:
 def _widen_input(unet: Any, extra: int) -> Any:
     # new input channels start at zero, so that the pretrained network is unchanged at step 0
     old = unet.conv_in
-    new = nn.Conv2d(old.in_channels + extra, old.out_channels, old.kernel_size, padding=old.padding)
+    new: Any = nn.Conv2d(old.in_channels + extra, old.out_channels, old.kernel_size, padding=old.padding)
     with torch.no_grad():
         new.weight.zero_()
         new.weight[:, : old.in_channels] = old.weight

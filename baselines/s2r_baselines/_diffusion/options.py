@@ -1,4 +1,4 @@
-"""What decides a diffusion simulator: networks, codes, sampler, training. Every switch of the design's table is here."""
+"""What decides a diffusion simulator: networks, codes, sampler, training. Every switch is here."""
 
 from typing import Literal
 
@@ -12,8 +12,8 @@ class NetOptions(Options):
     """The denoising networks, all from diffusers' classes.
 
     Attributes:
-        pretrained: hub id or folder of a Stable Diffusion checkpoint in diffusers' layout (`unet/`, `vae/`); "" builds
-            the networks below from random weights.
+        pretrained: hub id or folder of a Stable Diffusion checkpoint in diffusers' layout (`unet/`, `vae/`);
+            "S2R_SD21" = what that environment variable names; "" builds the networks below from random weights.
         channels: block widths of the UNet (and of its control encoder).
         layers: residual blocks a level.
         attention: number of the deepest levels that have self-attention (0 = none); ignored with `pretrained`.

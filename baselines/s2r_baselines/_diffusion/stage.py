@@ -1,6 +1,6 @@
 """One diffusion stage: fitted on pairs, drawn from frame by frame, saved and loaded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,14 @@ class Stage:
         self.denoiser: Denoiser | None = None
         self.codec: Codec = _codec(options, self.device)
         self.process = NoiseProcess(options.diffusion)
+        self._start: dict[str, Tensor] | None = None
+
+    def start_from(self, other: "Stage") -> None:
+        """Begin training at another stage's weights, and keep its codes; new condition channels begin at zero."""
+        if other.denoiser is None:
+            raise DataError("the stage to start from has neither been fitted nor loaded")
+        self.maps = other.maps
+        self._start = dict(other.denoiser.state_dict())
 
     def fit(
         self,
@@ -67,6 +75,8 @@ class Stage:
         items = _Items(self, pairs, earlier, weights)
         torch.manual_seed(seed_of(seed, "weights"))  # diffusers' constructors draw from the global generator
         network = self._build()
+        if self._start is not None:
+            _grow_into(network, self._start)
         train = self.options.train if steps is None else self.options.train.model_copy(update={"steps": steps})
         loop = Loop(network, train, seed=seed, device=self.device.type, workdir=workdir)
         result = loop.run(lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss)
@@ -170,7 +180,7 @@ class Stage:
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
         noisy = self.process.noised(clean, noise, timesteps)
         output = network(noisy, timesteps, batch["condition"])
-        error = (output.float() - self.process.target(clean, noise, timesteps)) ** 2
+        error: Tensor = (output.float() - self.process.target(clean, noise, timesteps)) ** 2
         weight = batch["weight"] * self.process.loss_weight(timesteps).view(-1, 1, 1, 1)
         return (error * weight).mean()
 
@@ -245,6 +255,18 @@ class _Items:
         return self.cache[index]
 
 
+def _grow_into(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    # a later stage has more condition channels, always appended; all else has the shape of the stage before
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            old = weights.get(name)
+            if old is not None and old.shape == tensor.shape:
+                tensor.copy_(old)
+            elif old is not None and old.shape[:1] + old.shape[2:] == tensor.shape[:1] + tensor.shape[2:]:
+                tensor.zero_()
+                tensor[:, : old.shape[1]] = old
+
+
 def _latent_weight(weight: Tensor, factor: int, latent: str) -> Tensor:
     # lossless: every pixel keeps its own weight; otherwise a cell weighs what its pixels weigh on average
     if latent == "s2d":
@@ -273,9 +295,6 @@ def _codec(options: StageOptions, device: torch.device) -> Codec:
     if not options.net.pretrained:
         raise DataError("the kl codec is that of a checkpoint: name one with --set net.pretrained=..., or use s2d")
     return KLCodec(load_part(options.net.pretrained, "vae").to(device))
-
-
-Sampler = Callable[[DepthFrame, torch.Generator], Tensor]
 
 
 def draw_generator(view: int, session: int, stage: int) -> torch.Generator:
