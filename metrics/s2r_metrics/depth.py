@@ -72,17 +72,17 @@ def autocorrelation(residual: Tensor, valid: Tensor, lag: int) -> float:
     -1.0
     """
     _checks.same_shape(residual, valid)
-    centred = residual.double() - residual[valid].double().mean()
+    centred = torch.where(valid, residual.double() - residual[valid].double().mean(), 0.0)
+    square, counts = centred.square(), valid.double()
     product = first = second = torch.zeros((), dtype=torch.float64, device=residual.device)
     for axis in (-1, -2):
         size = residual.shape[axis] - lag
         if size <= 0:
             continue
-        near, far = centred.narrow(axis, 0, size), centred.narrow(axis, lag, size)
-        both = valid.narrow(axis, 0, size) & valid.narrow(axis, lag, size)
-        product = product + (near * far)[both].sum()
-        first = first + near.square()[both].sum()
-        second = second + far.square()[both].sum()
+        # invalid pixels are 0 in `centred` and in `counts`, so each sum runs over pairs that are valid on both ends
+        product = product + (centred.narrow(axis, 0, size) * centred.narrow(axis, lag, size)).sum()
+        first = first + (square.narrow(axis, 0, size) * counts.narrow(axis, lag, size)).sum()
+        second = second + (square.narrow(axis, lag, size) * counts.narrow(axis, 0, size)).sum()
     scale = float((first * second).sqrt())
     if not scale > 0:
         raise ValueError(f"no autocorrelation at {lag} px: no pairs of valid pixels, or a constant residual")

@@ -1,5 +1,6 @@
 """Figures of one-dimensional samples: how far two of them are apart, and their robust spread."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,11 +22,20 @@ def residual_wasserstein(a: Tensor, b: Tensor) -> float:
         if sample.ndim != 1:
             raise ValueError(f"{name} must be 1-D, not {tuple(sample.shape)}")
         _checks.finite(name, sample)
-    first, second = a.double().sort().values, b.double().sort().values
-    every = torch.cat([first, second]).sort().values
+    kind = torch.promote_types(a.dtype, b.dtype)
+    first, second = _ordered(a.to(kind)), _ordered(b.to(kind))
+    every = _ordered(torch.cat([first, second]))
     below_a = torch.searchsorted(first, every[:-1], right=True).double() / len(first)
     below_b = torch.searchsorted(second, every[:-1], right=True).double() / len(second)
-    return float(((below_a - below_b).abs() * every.diff()).sum())
+    return float(((below_a - below_b).abs() * every.double().diff()).sum())
+
+
+def _ordered(values: Tensor) -> Tensor:
+    """The values in ascending order; on the CPU by numpy, whose sort of float32 is ten times as fast."""
+    if values.device.type != "cpu":
+        return values.detach().sort().values
+    wide = values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+    return torch.from_numpy(np.sort(wide.detach().numpy()))
 
 
 def robust_spread(values: Tensor) -> float:
@@ -46,6 +56,6 @@ def median(values: Tensor) -> float:
     2.5
     """
     _checks.finite("values", values)
-    ordered = values.double().reshape(-1).sort().values
+    ordered = _ordered(values.reshape(-1))
     count = len(ordered)
-    return float((ordered[(count - 1) // 2] + ordered[count // 2]) / 2)
+    return float((ordered[(count - 1) // 2].double() + ordered[count // 2].double()) / 2)

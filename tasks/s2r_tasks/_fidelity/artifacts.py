@@ -38,8 +38,7 @@ def keep_views(workdir: Path, answer: Views, captured: Views, count: int) -> dic
 def keep_clouds(workdir: Path, answer: Views, captured: Views, options: CloudOptions) -> dict[str, str]:
     """Write the fused clean, captured and answered clouds of the first sequence; name -> path below `workdir`."""
     name, indices = next(iter(sequences(captured.setting.frames).items()))
-    clean = Views(captured.setting, captured.setting.clean, captured.limit)
-    sides = {"clean": clean, "captured": captured, "simulated": answer}
+    sides = {"clean": captured.clean, "captured": captured, "simulated": answer}
     try:
         clouds = {side: _thin(fused(views, indices, options), name) for side, views in sides.items()}
     except Missing:

@@ -59,6 +59,14 @@ def fused(views: Views, indices: Sequence[int], options: CloudOptions) -> FloatA
     Raises:
         Missing: there is no depth at all.
     """
+    key = (tuple(indices), options.voxel, options.max_range)
+    if key not in views.memory:
+        views.memory[key] = _fused(views, indices, options)
+    cloud: FloatArray = views.memory[key]
+    return cloud
+
+
+def _fused(views: Views, indices: Sequence[int], options: CloudOptions) -> FloatArray:
     depth = torch.where(views.setting.clean > 0, views.depth, torch.zeros_like(views.depth)).numpy()
     frames = [views.setting.frames[index].with_depth(depth[index]) for index in indices]
     try:
@@ -69,8 +77,7 @@ def fused(views: Views, indices: Sequence[int], options: CloudOptions) -> FloatA
 
 def box_of(views: Views, indices: Sequence[int], options: CloudOptions) -> Box:
     """The box that all arms of a sequence share: that of its clean depth."""
-    clean = Views(views.setting, views.setting.clean, views.limit)
-    points = fused(clean, indices, options)
+    points = fused(views.clean, indices, options)
     low, high = points.min(0), points.max(0)
     return Box((low + high) / 2, float((high - low).max()))
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,6 +62,16 @@ class Views:
         """(N, H, W) bool: pixels that count at all."""
         known = self.setting.clean > 0
         return known if self.scope is None else known & self.scope
+
+    @cached_property
+    def clean(self) -> "Views":
+        """The same views with the clean depth itself as the answer."""
+        return Views(self.setting, self.setting.clean, self.limit)
+
+    @cached_property
+    def memory(self) -> dict[object, Any]:
+        """What was computed of these views and is asked for again (fused clouds)."""
+        return {}
 
     @cached_property
     def _split(self) -> tuple[Tensor, Tensor]:
