@@ -103,7 +103,7 @@ class Fidelity:
             UsageError: an arm without a simulator that is not one of `references`.
             DataError: no pairs, frames of several sizes, or an answer that does not fit its frame.
         """
-        from s2r_tasks._fidelity.artifacts import keep_clouds, keep_views
+        from s2r_tasks._fidelity.artifacts import keep_clouds, keep_views, keep_world
         from s2r_tasks._fidelity.references import recapture_of
         from s2r_tasks._fidelity.scoring import Sheet
 
@@ -118,7 +118,7 @@ class Fidelity:
         else:
             answer = self._answered(sheet, ruler, arm, world, pairs, chosen, captured, seed)
         artifacts = keep_views(workdir, answer, captured, self.options.kept_views)
-        artifacts |= keep_clouds(workdir, answer, captured, ruler.cloud)
+        artifacts |= keep_clouds(workdir, answer, captured, ruler.cloud) | keep_world(workdir, world)
         return TaskResult(sheet.scores, sheet.failures, artifacts)
 
     def _captured(self, pairs: PairSet, chosen: Sequence[int]) -> "Views":

@@ -201,7 +201,7 @@ def test_wrong_answers_are_refused_by_name(world: object, tmp_path: Path) -> Non
 
 def test_artifacts_lie_below_the_run_folder(world: object, tmp_path: Path) -> None:
     result = run(Arm("floor"), world, tmp_path)
-    assert set(result.artifacts) == {"view_0", "view_1", "view_2", "view_3", "clouds"}
+    assert set(result.artifacts) == {"view_0", "view_1", "view_2", "view_3", "clouds", "world"}
     with np.load(tmp_path / result.artifacts["view_1"], allow_pickle=False) as view:
         assert view["clean"].shape == view["captured"].shape == view["simulated"].shape == (48, 64)
         np.testing.assert_array_equal(view["clean"], view["simulated"])

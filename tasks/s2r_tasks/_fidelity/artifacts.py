@@ -1,5 +1,6 @@
 """What a report draws: a fixed sample of views, and the fused clouds of one sequence."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from s2r_bench.seeds import rng_of
 from s2r_bench.types import FloatArray
+from s2r_bench.worlds.base import World
 from s2r_tasks._fidelity.clouds import CloudOptions, fused
 from s2r_tasks._fidelity.distribution import Missing
 from s2r_tasks._fidelity.views import Views, sequences
@@ -65,3 +67,14 @@ def _save(workdir: Path, name: str, **arrays: np.ndarray[Any, Any]) -> str:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # the stub takes any name for its flag
     part.replace(folder / name)
     return f"{FOLDER}/{name}"
+
+
+def keep_world(workdir: Path, world: World) -> dict[str, str]:
+    """Write what reports must say of the world; name -> path below `workdir`."""
+    folder = workdir / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {"name": world.name, "sensor": world.sensor, "owns_sensor": world.owns_sensor, "preset": world.preset}
+    part = folder / "world.json.part"
+    part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    part.replace(folder / "world.json")
+    return {"world": f"{FOLDER}/world.json"}

@@ -1,0 +1,205 @@
+"""One table's numbers: a figure for every arm with its interval, which is best, and how sure that is.
+
+A run's figure is the mean over its rows (samples, bins); an arm's is the mean over its runs. Every reader of records
+uses these rules; nothing of it is stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2r_bench import registry
+from s2r_bench.errors import UsageError
+from s2r_bench.task import MetricInfo
+from s2r_reports.frames import Entry, arm_names, long_frame
+from s2r_reports.statistics import Interval, interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST, LAST = ("floor",), ("ceiling", "oracle")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure of an arm, unscaled.
+
+    Attributes:
+        interval: mean and interval.
+        samples: how many samples it is the mean of (1 for a figure of the whole set).
+        seeds: how many runs.
+        bold: best of the arms, and the paired interval against the next best excludes zero.
+    """
+
+    interval: Interval
+    samples: int
+    seeds: int
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All figures of one group of runs.
+
+    Attributes:
+        facts: what the caption states: task, world, sensor, preset, protocol, seeds, interval.
+        arms: in table order, floor first, ceiling last.
+        references: which of the arms are not compared (the task's own).
+        metrics: those that are scored and occur, in the task's order.
+        cells: (arm, metric) -> figure; a missing key is a figure that the arm does not have.
+        failures: arm -> samples without a score, all seeds together.
+        seeds: arm -> how many runs.
+        notes: what is missing or particular, in words.
+    """
+
+    facts: Mapping[str, str]
+    arms: tuple[str, ...]
+    references: frozenset[str]
+    metrics: Mapping[str, MetricInfo]
+    cells: Mapping[tuple[str, str], Cell]
+    failures: Mapping[str, int]
+    seeds: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def summaries(entries: Sequence[Entry]) -> list[Summary]:
+    """One summary for each set of runs that may stand in one table, in order of appearance."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.group, []).append(entry)
+    return [_summary(group) for group in found.values()]
+
+
+def metrics_of(task: str) -> tuple[Mapping[str, MetricInfo], tuple[str, ...]]:
+    """A task's metric descriptions and its reference arms; empty for a task that is not installed here."""
+    try:
+        member = registry.module(registry.TASKS, task)
+    except (UsageError, ImportError):
+        return {}, FIRST + LAST
+    cls = getattr(member, "task", None)
+    return getattr(cls, "metrics", {}), getattr(cls, "references", FIRST + LAST)
+
+
+def oriented(info: MetricInfo, value: float) -> float:
+    """The value turned so that lower is better."""
+    return {"lower": value, "higher": -value, "target": abs(value - info.target), "none": 0.0}[info.better]
+
+
+def table_of(frame: "pd.DataFrame", arm: str, metric: str) -> "pd.DataFrame":
+    """(samples x seeds) of an arm's metric, bins averaged; samples that a seed lacks are left out."""
+    rows = frame[(frame["arm"] == arm) & (frame["metric"] == metric)]
+    return rows.pivot_table(index="sample", columns="seed", values="value", aggfunc="mean").dropna()
+
+
+def _summary(every: Sequence[Entry]) -> Summary:
+    names = arm_names(every)
+    entries, doubles = _one_each(every, names)
+    frame = long_frame(entries)
+    known, references = metrics_of(entries[0].record.spec.task)
+    arms = _ordered(list(dict.fromkeys(names[entry.record.spec.key] for entry in entries)), references)
+    present = set(frame["metric"])
+    scored = {metric: info for metric, info in known.items() if metric in present and info.better != "none"}
+    scored |= {metric: MetricInfo(metric, "", 1, "none", "other", digits=4) for metric in sorted(present - set(known))}
+    tables = {(arm, metric): table_of(frame, arm, metric) for arm in arms for metric in scored}
+    tables = {key: table for key, table in tables.items() if table.size}
+    own = frozenset(arm for arm in arms if arm in references)
+    cells = {key: _cell(table) for key, table in tables.items()}
+    for metric, info in scored.items():
+        best = _sure_best(metric, info, [arm for arm in arms if arm not in own], tables)
+        if best:
+            cells[best, metric] = _bold(cells[best, metric])
+    by_arm = {arm: [entry for entry in entries if names[entry.record.spec.key] == arm] for arm in arms}
+    return Summary(
+        facts=_facts(entries),
+        arms=tuple(arms),
+        references=own,
+        metrics=scored,
+        cells=cells,
+        failures={arm: sum(len(entry.record.failures) for entry in runs) for arm, runs in by_arm.items()},
+        seeds={arm: len({entry.record.spec.seed for entry in runs}) for arm, runs in by_arm.items()},
+        notes=(*_notes(by_arm, references), *doubles),
+        costs={arm: _costs(runs) for arm, runs in by_arm.items()},
+    )
+
+
+def _one_each(entries: Sequence[Entry], names: Mapping[str, str]) -> tuple[list[Entry], list[str]]:
+    """One run for each arm and seed, the last that was given, and a note for each that was left out."""
+    chosen = {(names[entry.record.spec.key], entry.record.spec.seed): entry for entry in entries}
+    kept = [entry for entry in entries if entry in chosen.values()]
+    left = {(names[e.record.spec.key], e.record.spec.seed): e.record.spec.key for e in entries if e not in kept}
+    return kept, [f"{arm}, seed {seed}: several runs; {key} is not shown" for (arm, seed), key in left.items()]
+
+
+def _ordered(arms: list[str], references: Sequence[str]) -> list[str]:
+    first = [name for name in FIRST if name in arms and name in references]
+    last = [name for name in LAST if name in arms]
+    return first + sorted(arm for arm in arms if arm not in first + last) + last
+
+
+def _cell(table: "pd.DataFrame") -> Cell:
+    return Cell(interval(table.to_numpy(dtype=np.float64)), *table.shape)
+
+
+def _bold(cell: Cell) -> Cell:
+    return Cell(cell.interval, cell.samples, cell.seeds, True)
+
+
+def _sure_best(
+    metric: str, info: MetricInfo, arms: Sequence[str], tables: Mapping[tuple[str, str], "pd.DataFrame"]
+) -> str | None:
+    """The best arm, if its paired lead over the next best is beyond chance."""
+    have = [arm for arm in arms if (arm, metric) in tables]
+    if info.better == "none" or len(have) < 2:
+        return None
+    turned = {arm: tables[arm, metric].map(lambda value: oriented(info, value)) for arm in have}
+    best, second = sorted(have, key=lambda arm: float(turned[arm].to_numpy().mean()))[:2]
+    lead = paired(turned[best], turned[second])
+    return best if lead is not None and lead.excludes_zero and lead.mean < 0 else None
+
+
+def paired(a: "pd.DataFrame", b: "pd.DataFrame") -> Interval | None:
+    """The interval of a - b on the samples and seeds that both have; None where they share none."""
+    difference = (a - b).dropna(axis=1, how="all").dropna()
+    return interval(difference.to_numpy(dtype=np.float64)) if difference.size else None
+
+
+def _facts(entries: Sequence[Entry]) -> dict[str, str]:
+    spec = entries[0].record.spec
+    seeds = sorted({entry.record.spec.seed for entry in entries})
+    sensors = list(dict.fromkeys(entry.sensor for entry in entries))
+    return {
+        "task": spec.task,
+        "world": spec.world,
+        "sensor": ", ".join(sensors),
+        "preset": spec.preset,
+        "protocol": spec.protocol,
+        "seeds": f"{len(seeds)} ({', '.join(map(str, seeds))})",
+        "interval": "95 %; bootstrap over views and seeds for figures taken per view, else Student's t over seeds",
+    }
+
+
+def _notes(by_arm: Mapping[str, Sequence[Entry]], references: Sequence[str]) -> list[str]:
+    notes = [f"no run of the reference {name!r}" for name in references if name not in by_arm]
+    every = {entry.record.spec.seed for runs in by_arm.values() for entry in runs}
+    for arm, runs in by_arm.items():
+        lacking = sorted(every - {entry.record.spec.seed for entry in runs})
+        if lacking:
+            notes.append(f"{arm}: no run of seed {', '.join(map(str, lacking))}")
+        leaks = {scene for entry in runs for scene in entry.record.spec.options.get("leakage", [])}
+        if leaks:
+            notes.append(f"{arm} was trained on {len(leaks)} of the scenes that it is scored on (leakage allowed)")
+        reasons = {f"{sample}: {why}" for entry in runs for sample, why in entry.record.failures.items()}
+        if reasons:
+            notes.append(f"{arm}: {len(reasons)} samples or figures without a score, such as {min(reasons)}")
+    return notes
+
+
+def _costs(runs: Sequence[Entry]) -> dict[str, float]:
+    names = dict.fromkeys(name for entry in runs for name in entry.record.costs)
+    return {
+        name: float(np.mean([entry.record.costs[name] for entry in runs if name in entry.record.costs]))
+        for name in names
+    }

@@ -1,0 +1,223 @@
+"""Summaries as tables: Markdown, CSV, LaTeX and the terminal, one grid of text behind all of them."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from s2r_bench.task import MetricInfo
+from s2r_reports import gap
+from s2r_reports.summary import Cell, Summary
+
+ARROWS = {"lower": " ↓", "higher": " ↑", "target": " →", "none": ""}
+EMPTY = "–"
+MAX_ARM_COLUMNS = 8
+"""With more arms than this, arms become rows."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as text: `rows` of cells under `head`; `bold` holds (row, column) of the cells to stress."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    bold: frozenset[tuple[int, int]] = frozenset()
+
+    def transposed(self) -> "Grid":
+        """Rows and columns exchanged; the first column becomes the head."""
+        every = [self.head, *self.rows]
+        turned = [tuple(row[column] for row in every) for column in range(len(self.head))]
+        bold = frozenset((column - 1, row + 1) for row, column in self.bold)
+        return Grid(self.title, turned[0], tuple(turned[1:]), bold)
+
+
+def caption(summary: Summary) -> str:
+    """What every table states: world, sensor, preset, seeds, interval, protocol."""
+    facts = summary.facts
+    return (
+        f"World {facts['world']} (captures: {facts['sensor']}), preset {facts['preset']}, "
+        f"protocol {facts['protocol']}, seeds: {facts['seeds']}. "
+        f"Mean ± half the interval ({facts['interval']}). "
+        "Bold: best arm, where the paired interval against the next best excludes zero; floor and ceiling not compared."
+    )
+
+
+def grids(summary: Summary) -> list[Grid]:
+    """One grid for each group of metrics, then gap closed, pairwise comparison, and what the runs were."""
+    groups = dict.fromkeys(info.group for info in summary.metrics.values())
+    tables = [_figures(summary, group) for group in groups]
+    if {"floor", "ceiling"} <= set(summary.arms) and gap.judged(summary):
+        tables.append(_gaps(summary))
+    if len(gap.contenders(summary)) > 1 and gap.judged(summary):
+        tables.append(_pairwise(summary))
+    tables.append(_runs(summary))
+    return [table.transposed() if len(summary.arms) > MAX_ARM_COLUMNS else table for table in tables]
+
+
+def label(info: MetricInfo) -> str:
+    """Title, unit and direction of a metric."""
+    unit = f" ({info.unit})" if info.unit else ""
+    aim = f" {info.target * info.scale:g}" if info.better == "target" else ""
+    return f"{info.title}{unit}{ARROWS[info.better]}{aim}"
+
+
+def cell_text(info: MetricInfo, cell: Cell | None) -> str:
+    """Mean and half interval, scaled as shown."""
+    if cell is None:
+        return EMPTY
+    text = f"{cell.interval.mean * info.scale:.{info.digits}f}"
+    half = cell.interval.half
+    return text if half is None else f"{text} ±{half * info.scale:.{info.digits}f}"
+
+
+def _figures(summary: Summary, group: str) -> Grid:
+    metrics = [(name, info) for name, info in summary.metrics.items() if info.group == group]
+    rows = [
+        (label(info), *(cell_text(info, summary.cells.get((arm, name))) for arm in summary.arms))
+        for name, info in metrics
+    ]
+    bold = {
+        (row, column + 1)
+        for row, (name, _) in enumerate(metrics)
+        for column, arm in enumerate(summary.arms)
+        if (arm, name) in summary.cells and summary.cells[arm, name].bold
+    }
+    return Grid(f"{group} figures", ("", *summary.arms), tuple(rows), frozenset(bold))
+
+
+def _gaps(summary: Summary) -> Grid:
+    arms = gap.contenders(summary)
+    found = {arm: gap.gaps(summary, arm) for arm in arms}
+    rows = [
+        (summary.metrics[name].title, *(f"{found[arm][name]:.0%}" if name in found[arm] else EMPTY for arm in arms))
+        for name in gap.judged(summary)
+    ]
+    middles = {arm: gap.mean_and_median(found[arm]) for arm in arms}
+    for place, word in enumerate(("mean", "median")):
+        shown = (EMPTY if middle is None else f"{middle[place]:.0%}" for middle in middles.values())
+        rows.append((f"{word} over figures", *shown))
+    return Grid("gap closed, (floor - arm) / (floor - ceiling)", ("", *arms), tuple(rows))
+
+
+def _pairwise(summary: Summary) -> Grid:
+    arms = gap.contenders(summary)
+
+    def share(arm: str, other: str) -> str:
+        wins, total = gap.better_share(summary, arm, other)
+        return EMPTY if arm == other else f"{wins} of {total}"
+
+    rows = tuple((arm, *(share(arm, other) for other in arms)) for arm in arms)
+    return Grid("distributional figures on which the arm of the row is better", ("", *arms), rows)
+
+
+def _runs(summary: Summary) -> Grid:
+    def costs(name: str, digits: int) -> Callable[[str], str]:
+        return lambda arm: f"{summary.costs[arm][name]:.{digits}f}" if name in summary.costs.get(arm, {}) else EMPTY
+
+    lines: Sequence[tuple[str, Callable[[str], str]]] = (
+        ("runs (seeds)", lambda arm: str(summary.seeds[arm])),
+        ("views with a score", lambda arm: str(_views(summary, arm))),
+        ("samples without a score", lambda arm: str(summary.failures[arm])),
+        ("fit, seconds", costs("fit_seconds", 0)),
+        ("parameters", costs("parameters", 0)),
+        ("simulate, seconds a frame", costs("simulate_seconds_per_frame", 3)),
+        ("score, seconds", costs("evaluate_seconds", 1)),
+    )
+    rows = [(name, *(figure(arm) for arm in summary.arms)) for name, figure in lines]
+    kept = [row for row in rows if any(text != EMPTY for text in row[1:])]
+    return Grid("runs", ("", *summary.arms), tuple(kept))
+
+
+def _views(summary: Summary, arm: str) -> int:
+    return max((cell.samples for (name, _), cell in summary.cells.items() if name == arm), default=0)
+
+
+def markdown(summary: Summary) -> str:
+    """All tables of a summary as Markdown."""
+    parts = [caption(summary)]
+    for grid in grids(summary):
+        lines = [_pipe(grid.head), _pipe(["---", *["---:"] * (len(grid.head) - 1)])]
+        lines += [
+            _pipe([f"**{text}**" if (row, column) in grid.bold else text for column, text in enumerate(cells)])
+            for row, cells in enumerate(grid.rows)
+        ]
+        parts += [f"**{grid.title}**", "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _pipe(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |"
+
+
+def latex(summary: Summary) -> str:
+    """All tables of a summary as LaTeX (booktabs)."""
+    parts = [f"% {caption(summary)}"]
+    for grid in grids(summary):
+        lines = [f"% {grid.title}", f"\\begin{{tabular}}{{l{'r' * (len(grid.head) - 1)}}}", "\\toprule"]
+        lines += [_row(grid.head), "\\midrule"]
+        lines += [
+            _row([f"\\textbf{{{text}}}" if (row, column) in grid.bold else text for column, text in enumerate(cells)])
+            for row, cells in enumerate(grid.rows)
+        ]
+        parts.append("\n".join([*lines, "\\bottomrule", "\\end{tabular}"]))
+    return "\n\n".join(parts) + "\n"
+
+
+_TEX = {"%": r"\%", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "_": r"\_", "–": "--"}
+
+
+def _row(cells: Sequence[str]) -> str:
+    return " & ".join("".join(_TEX.get(letter, letter) for letter in text) for text in cells) + r" \\"
+
+
+CSV_HEAD = (
+    *("task", "world", "sensor", "preset", "protocol", "arm", "metric", "unit", "better", "mean", "low", "high"),
+    *("samples", "seeds", "failures", "bold", "gap_closed"),
+)
+
+
+def csv_text(summaries: Sequence[Summary]) -> str:
+    """All figures of all summaries, unscaled, one row each, with interval, counts and gap closed."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(CSV_HEAD)
+    for summary in summaries:
+        head = [summary.facts[name] for name in ("task", "world", "sensor", "preset", "protocol")]
+        for (arm, metric), cell in summary.cells.items():
+            info, found = summary.metrics[metric], cell.interval
+            closed = gap.gap_closed(summary, arm, metric) if metric in gap.judged(summary) else None
+            figures = [found.mean, found.low, found.high, cell.samples, cell.seeds, summary.failures[arm]]
+            writer.writerow([*head, arm, metric, _stored_unit(info), info.better, *figures, int(cell.bold), closed])
+    return stream.getvalue()
+
+
+def _stored_unit(info: MetricInfo) -> str:
+    return {"mm": "m", "%": "share"}.get(info.unit, info.unit)
+
+
+def terminal(summary: Summary, width: int | None = None, colour: bool = False) -> str:
+    """All tables of a summary for a terminal of `width` columns (None: as wide as they are)."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    stream = io.StringIO()
+    console = Console(file=stream, width=width or 200, force_terminal=colour, highlight=False)
+    for grid in grids(summary):
+        table = Table(title=grid.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for column, name in enumerate(grid.head):
+            table.add_column(name, justify="left" if column == 0 else "right", no_wrap=column > 0)
+        for row, cells in enumerate(grid.rows):
+            stressed = [("bold" if (row, column) in grid.bold else "") for column in range(len(cells))]
+            marks = [text + ("*" if style else " ") for text, style in zip(cells, stressed, strict=True)]
+            table.add_row(
+                *(
+                    Text(mark.rstrip() if not colour else mark, style)
+                    for mark, style in zip(marks, stressed, strict=True)
+                )
+            )
+        console.print(table)
+        console.print()
+    console.print(Text(caption(summary) + " (* = bold)"))
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
