@@ -103,11 +103,8 @@ class Assembly:
         self, centre: tuple[float, float], y: Span, radius: float, *, taper: float = 1.0, kind: Kind = "panel"
     ) -> None:
         """An upright cylinder, or a cone frustum with `taper`, at (x, z) = `centre`."""
-        bottom, top = (centre[0], y[0], centre[1]), (centre[0], y[1], centre[1])
         plan = polygon(24, 2 * radius, 2 * radius)
-        rings = np.stack([[np.array(end) + [dx * s, 0, dz * s] for dx, dz in plan] for end, s in
-                          ((bottom, 1.0), (top, taper))])
-        self.add(loft(rings), kind)
+        self._stack([plan, plan * taper], [y[0], y[1]], centre, kind)
 
     def lean(self, first: int, y: float, z: float, degrees: float) -> None:
         """Turn all parts from number `first` on about the x axis through (y, z); positive leans backwards."""

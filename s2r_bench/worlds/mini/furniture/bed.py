@@ -59,11 +59,19 @@ def _bedding(made: Assembly, x: Span, top: float, z: Span, dice: Dice) -> None:
         half = min(0.36, 0.44 * wide / count)
         at = x[0] + wide * (i + 0.5) / count
         first = len(made.parts)
-        made.cushion((at - half, at + half), (top - 0.02, top + dice.between(0.07, 0.15)), (z[0] + 0.03, z[0] + 0.42), 0.06)
+        made.cushion(
+            (at - half, at + half), (top - 0.02, top + dice.between(0.07, 0.15)), (z[0] + 0.03, z[0] + 0.42), 0.06
+        )
         made.lean(first, top, z[0] + 0.03, dice.between(-14, 0))
     if dice.chance(0.5):
         start = z[0] + (z[1] - z[0]) * dice.between(0.3, 0.7)
-        made.cushion((x[0] - 0.02, x[1] + 0.02), (top - 0.12, top + dice.between(0.02, 0.06)), (start, z[1] + 0.01), 0.03, "panel")
+        made.cushion(
+            (x[0] - 0.02, x[1] + 0.02),
+            (top - 0.12, top + dice.between(0.02, 0.06)),
+            (start, z[1] + 0.01),
+            0.03,
+            "panel",
+        )
 
 
 def _board(made: Assembly, x: Span, y: Span, z: float, dice: Dice) -> None:

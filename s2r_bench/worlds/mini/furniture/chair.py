@@ -18,7 +18,7 @@ class Seat:
 
     @property
     def front(self) -> float:
-        """z of the front edge."""
+        """Z of the front edge."""
         return self.depth / 2
 
 
@@ -99,7 +99,9 @@ def _back(made: Assembly, seat: Seat, height: float, dice: Dice) -> None:
     z = rear + post / 2
     if style not in {"panel", "upholstered"} or dice.chance(0.4):
         for side in (-1, 1):
-            made.bar((side * (half - post / 2), y0, z), (side * (half - post / 2), y1, z), post, sides=dice.pick([4, 8]))
+            made.bar(
+                (side * (half - post / 2), y0, z), (side * (half - post / 2), y1, z), post, sides=dice.pick([4, 8])
+            )
     _fill(made, style, ((-half, half), (seat.high, y1)), (z, post), dice)
     made.lean(first, seat.low, rear, dice.between(2, 16))
 
@@ -144,8 +146,12 @@ def _barrel(made: Assembly, seat: Seat, top: float, dice: Dice) -> None:
         made.swing(first, 0.0, 0.0, (i / (count - 1) - 0.5) * sweep)
     if low > seat.high:
         for side in (-1, 1):
-            made.bar((side * seat.half * 0.7, seat.low, -seat.half * 0.71), (side * seat.half * 0.7, low + 0.02,
-                     -seat.half * 0.71), 0.025, sides=8)
+            made.bar(
+                (side * seat.half * 0.7, seat.low, -seat.half * 0.71),
+                (side * seat.half * 0.7, low + 0.02, -seat.half * 0.71),
+                0.025,
+                sides=8,
+            )
 
 
 def _arms(made: Assembly, seat: Seat, dice: Dice) -> None:

@@ -46,9 +46,9 @@ def volume(mesh: Mesh) -> float:
 def polygon(sides: int, width: float, depth: float) -> FloatArray:
     """(sides, 2) corners, centred on 0: a rectangle for 4 sides, else a polygon in the ellipse of that size."""
     if sides == 4:
-        return np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.array([width, depth]) / 2
+        return np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) * np.array([width, depth]) / 2
     angle = 2 * np.pi * (np.arange(sides) + 0.5) / sides
-    return np.stack([np.cos(angle) * width, np.sin(angle) * depth], axis=1) / 2
+    return np.asarray(np.stack([np.cos(angle) * width, np.sin(angle) * depth], axis=1) / 2)
 
 
 def rounded_rectangle(width: float, depth: float, radius: float, steps: int = 4) -> FloatArray:

@@ -1,5 +1,7 @@
 """Shelves: bookcases, racks on posts, leaning ladder shelves, cube grids, with and without things on them."""
 
+from itertools import pairwise
+
 from s2r_bench.worlds.mini.furniture.assembly import Assembly, Span
 from s2r_bench.worlds.mini.furniture.dice import Dice
 
@@ -57,15 +59,16 @@ def _ladder(made: Assembly, x: Span, sizes: tuple[float, list[float]], z: Span, 
     """Boards that get narrower upwards between two leaning rails."""
     height, levels = sizes
     scale = height / levels[-1]
-    rail, slope = dice.between(0.02, 0.035), dice.between(0.18, 0.4)
+    rail, slope = dice.between(0.02, 0.035), dice.between(0.11, 0.24)
+    rear = z[1] - slope * height
     for edge in (x[0] + rail / 2, x[1] - rail / 2):
-        made.bar((edge, 0, z[1]), (edge, height, z[1] - slope * height * 0.6), rail, rail * 1.6)
+        made.bar((edge, 0, z[1]), (edge, height, rear), rail, rail * 1.6)
         if dice.chance(0.8):
-            made.bar((edge, 0, z[1] - slope * height * 0.6 - 0.02), (edge, height, z[1] - slope * height * 0.6 - 0.02), rail)
+            made.bar((edge, 0, rear - 0.02), (edge, height, rear - 0.02), rail)
     for level in levels[:-1]:
         y = level * scale
-        front = z[1] - slope * y * 0.6 + 0.02
-        made.block(x, (y - board, y), (z[1] - slope * height * 0.6 - 0.02, front), "panel")
+        front = z[1] - slope * y + 0.02
+        made.block(x, (y - board, y), (rear - 0.02, front), "panel")
 
 
 def _grid(made: Assembly, x: Span, height: float, z: Span, board: float, dice: Dice) -> None:
@@ -87,20 +90,26 @@ def _grid(made: Assembly, x: Span, height: float, z: Span, board: float, dice: D
                 made.block(cell_x, cell_y, (z[0], z[0] + 0.012), "panel")
             elif filled == "box":
                 inner = (cell_x[0] + 0.03, cell_x[1] - 0.03)
-                made.block(inner, (cell_y[0], cell_y[0] + tall * dice.between(0.5, 0.85)), (z[0] + 0.01, z[1] - 0.03), "soft")
+                made.block(
+                    inner, (cell_y[0], cell_y[0] + tall * dice.between(0.5, 0.85)), (z[0] + 0.01, z[1] - 0.03), "soft"
+                )
 
 
 def _things(made: Assembly, x: Span, levels: list[float], z: Span, dice: Dice) -> None:
     """Books and boxes that stand on some boards."""
     if dice.chance(0.35):
         return
-    for level, above in zip(levels[:-1], levels[1:], strict=True):
+    for level, above in pairwise(levels):
         room = above - level - 0.05
         at = x[0] + dice.between(0.0, 0.3)
         while room > 0.1 and at < x[1] - 0.1 and dice.chance(0.72):
             wide = dice.between(0.03, 0.12) if dice.chance(0.7) else dice.between(0.15, 0.28)
             if at + wide > x[1]:
                 break
-            made.block((at, at + wide), (level, level + room * dice.between(0.5, 0.98)),
-                       (z[0], z[0] + (z[1] - z[0]) * dice.between(0.6, 0.95)), "soft")
+            made.block(
+                (at, at + wide),
+                (level, level + room * dice.between(0.5, 0.98)),
+                (z[0], z[0] + (z[1] - z[0]) * dice.between(0.6, 0.95)),
+                "soft",
+            )
             at += wide + dice.pick([0.001, dice.between(0.0, 0.2)])

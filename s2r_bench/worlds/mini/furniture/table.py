@@ -52,7 +52,9 @@ def _top(made: Assembly, half: tuple[float, float], y: Span, is_round: bool, dic
         for i in range(count):
             made.block((-half[0], half[0]), y, (-half[1] + i * pitch, -half[1] + (i + 0.85) * pitch), "panel")
         for side in (-1, 1):
-            made.block((side * half[0] * 0.7 - 0.02, side * half[0] * 0.7 + 0.02), (y[0] - 0.03, y[0]), (-half[1], half[1]))
+            made.block(
+                (side * half[0] * 0.7 - 0.02, side * half[0] * 0.7 + 0.02), (y[0] - 0.03, y[0]), (-half[1], half[1])
+            )
     else:
         corner = dice.pick([0.0, dice.between(0.01, 0.05), dice.between(0.08, 0.2)])
         made.slab((-half[0], half[0]), y, (-half[1], half[1]), corner)
@@ -100,7 +102,9 @@ def _panels(made: Assembly, half: tuple[float, float], low: float, dice: Dice) -
         x = side * (half[0] - inset - thick / 2)
         made.block((x - thick / 2, x + thick / 2), (0, low), (-half[1], half[1]), "panel")
     back = dice.between(0.25, 0.9)
-    made.block((-half[0] + inset, half[0] - inset), (low * (1 - back), low), (-half[1] + 0.02, -half[1] + 0.04), "panel")
+    made.block(
+        (-half[0] + inset, half[0] - inset), (low * (1 - back), low), (-half[1] + 0.02, -half[1] + 0.04), "panel"
+    )
 
 
 def _sleds(made: Assembly, half: tuple[float, float], low: float, dice: Dice) -> None:

@@ -1,0 +1,99 @@
+"""Sizes of the mini world, its presets, and the object numbers that belong to each split."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from s2r_bench.options import Options
+from s2r_bench.worlds.mini.sensor import SensorOptions
+
+VERSION = 1  # raise when the same options would give other data: old caches are then left aside
+METRES_PER_UNIT = 0.0001
+FARTHEST_STORED_M = 6.5  # of 16 bits at 0.1 mm
+
+Part = Literal["train", "val", "test", "corpus", "real-train", "real-test"]
+FIRST_OBJECT: dict[Part, int] = {
+    "train": 0,
+    "val": 300_000,
+    "test": 400_000,
+    "corpus": 500_000,
+    "real-train": 600_000,
+    "real-test": 700_000,
+}
+
+
+class MiniOptions(Options):
+    """What decides the mini world's content, and how many processes make it."""
+
+    seed: int = Field(0, ge=0, description="another seed is another world of the same kind")
+    width: int = Field(128, ge=16, description="delivered pixels")
+    height: int = Field(96, ge=16, description="delivered pixels")
+    focal_px: float = Field(114.0, gt=0, description="focal length in delivered pixels (59 degrees wide)")
+    rooms_train: int = Field(20, ge=1)
+    rooms_val: int = Field(3, ge=1)
+    rooms_test: int = Field(6, ge=1)
+    views: int = Field(8, ge=1, description="views of each room, one sequence on an arc")
+    corpus_per_category: int = Field(60, ge=1, description="objects of each category in the CAD corpus")
+    real_train_per_category: int = Field(12, ge=1)
+    real_test_per_category: int = Field(16, ge=1)
+    sensor: SensorOptions = SensorOptions()
+    workers: int = Field(0, ge=0, description="processes that generate; 0: S2R_WORKERS, else one a core")
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {
+            "width": 64,
+            "height": 48,
+            "focal_px": 57.0,
+            "rooms_train": 2,
+            "rooms_val": 1,
+            "rooms_test": 2,
+            "views": 3,
+            "corpus_per_category": 2,
+            "real_train_per_category": 1,
+            "real_test_per_category": 1,
+            "sensor": {"matching": {"disparities": 48}},
+        },
+        "small": {
+            "width": 256,
+            "height": 192,
+            "focal_px": 228.0,
+            "rooms_train": 100,
+            "rooms_val": 8,
+            "rooms_test": 12,
+            "views": 12,
+            "corpus_per_category": 200,
+            "real_train_per_category": 30,
+            "real_test_per_category": 30,
+            "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
+        },
+        "paper": {
+            "width": 256,
+            "height": 192,
+            "focal_px": 228.0,
+            "rooms_train": 1000,
+            "rooms_val": 20,
+            "rooms_test": 50,
+            "views": 20,
+            "corpus_per_category": 1000,
+            "real_train_per_category": 100,
+            "real_test_per_category": 60,
+            "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
+        },
+    }
+
+    @property
+    def key(self) -> str:
+        """Names the content: any option but `workers`, and the version of the code, change it."""
+        text = self.model_dump_json(exclude={"workers"}) + f"|{VERSION}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def rooms(self, split: str) -> int:
+        """How many rooms a split of pairs has."""
+        return int(getattr(self, f"rooms_{split}"))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Delivered (height, width)."""
+        return self.height, self.width
