@@ -11,7 +11,7 @@ import numpy as np
 
 from s2r_bench.errors import DataError, S2RError
 from s2r_bench.files import write_json
-from s2r_bench.geometry.crop import ObjectFrame, crop_cloud, crop_mesh, keep_vertices
+from s2r_bench.geometry.crop import ObjectFrame, crop_mesh, grown_box, keep_vertices
 from s2r_bench.geometry.fuse import fuse_points, fuse_tsdf
 from s2r_bench.geometry.io import write_cloud, write_mesh
 from s2r_bench.geometry.render import RayScene
@@ -106,12 +106,13 @@ def _simulate(simulator: Simulator, frames: Sequence[DepthFrame], run_seed: int)
 def _fuse_into(folder: Path, frames: Sequence[DepthFrame], scene: Scene, voxel: float) -> dict[str, int]:
     """Write cloud.ply and mesh.ply, and count them; a mesh without faces is not written."""
     near_object = _Nearer(scene)
-    cloud = crop_cloud(fuse_points(frames, voxel), scene.box, MARGIN)
+    box = grown_box(scene.box, MARGIN)
+    cloud = fuse_points(frames, voxel, box=box)
     cloud = cloud[near_object(cloud)]
     if len(cloud) == 0:
         raise DataError(f"{frames[0].scene}: no simulated point lies on the object")
     write_cloud(folder / "cloud.ply", cloud)
-    mesh = crop_mesh(fuse_tsdf(frames, voxel, TRUNCATION_VOXELS * voxel), scene.box, MARGIN)
+    mesh = crop_mesh(fuse_tsdf(frames, voxel, TRUNCATION_VOXELS * voxel, box=box), scene.box, MARGIN)
     mesh = keep_vertices(mesh, near_object(mesh.vertices))
     if len(mesh.faces):
         write_mesh(folder / "mesh.ply", mesh)

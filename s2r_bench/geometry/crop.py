@@ -5,8 +5,10 @@ clouds get the same transform, so they may reach beyond the cube.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2r_bench.errors import DataError
 from s2r_bench.types import BoolArray, FloatArray, Mesh
@@ -54,9 +56,12 @@ def grown_box(box: FloatArray, margin: float = 1.2) -> FloatArray:
     return np.stack([centre - margin * half, centre + margin * half])
 
 
-def inside_box(points: FloatArray, box: FloatArray) -> BoolArray:
+def inside_box(points: NDArray[Any], box: FloatArray) -> BoolArray:
     """(N,) bool: which points (N, 3) lie within the box (2, 3), its sides included."""
-    return np.asarray(((points >= box[0]) & (points <= box[1])).all(1))
+    inside = np.ones(len(points), dtype=np.bool_)
+    for axis in range(3):
+        inside &= (points[:, axis] >= box[0, axis]) & (points[:, axis] <= box[1, axis])
+    return inside
 
 
 def crop_cloud(points_world: FloatArray, box: FloatArray, margin: float = 1.2) -> FloatArray:

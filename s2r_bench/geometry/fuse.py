@@ -8,14 +8,20 @@ from numpy.typing import NDArray
 
 from s2r_bench.errors import DataError
 from s2r_bench.geometry.camera import shifted_half_pixel
+from s2r_bench.geometry.crop import inside_box
 from s2r_bench.geometry.points import world_points
-from s2r_bench.types import DepthFrame, FloatArray, Mesh
+from s2r_bench.types import DepthArray, DepthFrame, FloatArray, Mesh
 
+OPEN3D_STRIDE = 4  # pixels between the rays by which VoxelBlockGrid finds the blocks of an image
 BLOCK = 8  # voxels along a block; 16 takes twice the time and eight times the memory for the same surface
 
 
 def fuse_tsdf(
-    frames: Sequence[DepthFrame], voxel: float = 0.01, truncation: float = 0.04, max_depth: float = 4.8
+    frames: Sequence[DepthFrame],
+    voxel: float = 0.01,
+    truncation: float = 0.04,
+    max_depth: float = 4.8,
+    box: FloatArray | None = None,
 ) -> Mesh:
     """Fuse frames into a mesh, world frame, metres (Curless and Levoy 1996; Open3D's VoxelBlockGrid).
 
@@ -27,19 +33,28 @@ def fuse_tsdf(
         voxel: edge of a voxel, metres.
         truncation: distance at which the field is cut, metres.
         max_depth: farther values are ignored, metres.
+        box: (2, 3); the surface is wanted within it only. It is the same there as without a box, and some of what
+            lies around comes too; but nothing far from it is computed.
+
+    Returns:
+        Vertices and faces in an order that depends on their values alone: same frames, same bytes.
 
     Raises:
         DataError: no frame, no value nearer than `max_depth`, or no surface in what was seen.
     """
     import open3d as o3d
 
-    blocks = _blocks(frames, voxel, truncation, max_depth)
+    touched = [_touched(frame, voxel, truncation, max_depth, box) for frame in frames]
+    # the grid's memory goes by its number of blocks, not by what is filled, and a grid that has to grow is slow
+    blocks = len(np.unique(np.concatenate(touched), axis=0)) if touched else 0
     if blocks == 0:
-        raise DataError(f"{_named(frames)}: nothing to fuse, no frame has a depth between 0 and {max_depth} m")
-    kinds, channels = (o3d.core.float32, o3d.core.float32), (o3d.core.SizeVector([1]), o3d.core.SizeVector([1]))
-    grid = o3d.t.geometry.VoxelBlockGrid(("tsdf", "weight"), kinds, channels, voxel, BLOCK, blocks)
-    for frame in frames:
-        _integrate(grid, frame, truncation / voxel, max_depth)
+        raise DataError(f"{_named(frames)}: nothing to fuse, no frame has a depth {_where(max_depth, box)}")
+    grid = _grid(voxel, blocks)
+    for frame, cells in zip(frames, touched, strict=True):
+        if len(cells):
+            # the multiplier must be a float: an int picks another overload
+            camera = _camera(frame.depth, frame.K, frame.world_from_cam)
+            grid.integrate(o3d.core.Tensor.from_numpy(cells), *camera, 1.0, max_depth, float(truncation / voxel))
     mesh = grid.extract_triangle_mesh(0.0)
     if "indices" not in mesh.triangle or len(mesh.triangle.indices) == 0:
         raise DataError(
@@ -49,7 +64,9 @@ def fuse_tsdf(
     return _ordered(mesh.vertex.positions.numpy(), mesh.triangle.indices.numpy())
 
 
-def fuse_points(frames: Sequence[DepthFrame], voxel: float, max_depth: float = 4.8) -> FloatArray:
+def fuse_points(
+    frames: Sequence[DepthFrame], voxel: float, max_depth: float = 4.8, box: FloatArray | None = None
+) -> FloatArray:
     """(N, 3) float64 points, world frame: all valid pixels back-projected, one point (their mean) per voxel.
 
     The order is that of the voxels (x, then y, then z), so it does not depend on the order of the frames.
@@ -58,14 +75,18 @@ def fuse_points(frames: Sequence[DepthFrame], voxel: float, max_depth: float = 4
         frames: depth maps with poses.
         voxel: edge of a voxel, metres.
         max_depth: farther values are ignored, metres.
+        box: (2, 3); only points within it.
 
     Raises:
-        DataError: no frame holds a value nearer than `max_depth`.
+        DataError: no frame holds a value nearer than `max_depth` (within the box).
     """
-    clouds = [world_points(_near(frame, max_depth)) for frame in frames]
-    points = np.concatenate(clouds).astype(np.float64) if clouds else np.zeros((0, 3))
+    clouds = [np.zeros((0, 3), dtype=np.float32)]
+    for frame in frames:
+        cloud = world_points(_near(frame, max_depth))
+        clouds.append(cloud if box is None else cloud[inside_box(cloud, box)])
+    points = np.concatenate(clouds).astype(np.float64)
     if len(points) == 0:
-        raise DataError(f"{_named(frames)}: nothing to fuse, no frame has a depth between 0 and {max_depth} m")
+        raise DataError(f"{_named(frames)}: nothing to fuse, no frame has a depth {_where(max_depth, box)}")
     return voxel_mean(points, voxel)
 
 
@@ -102,38 +123,54 @@ def _near(frame: DepthFrame, max_depth: float) -> DepthFrame:
     return frame.with_depth(np.where(frame.depth <= max_depth, frame.depth, np.float32(0)))
 
 
-def _integrate(grid: Any, frame: DepthFrame, truncation_voxels: float, max_depth: float) -> None:
+def _grid(voxel: float, blocks: int) -> Any:
     import open3d as o3d
 
-    image = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(np.ascontiguousarray(frame.depth)))
-    K = o3d.core.Tensor.from_numpy(shifted_half_pixel(frame.K))  # this integrator has centres at i + 0.5
-    cam_from_world = o3d.core.Tensor.from_numpy(np.linalg.inv(frame.world_from_cam))
-    # the multiplier must be a float: an int picks another overload
-    multiplier = float(truncation_voxels)
-    touched = grid.compute_unique_block_coordinates(image, K, cam_from_world, 1.0, max_depth, multiplier)
-    if len(touched):
-        grid.integrate(touched, image, K, cam_from_world, 1.0, max_depth, multiplier)
+    kinds, channels = (o3d.core.float32, o3d.core.float32), (o3d.core.SizeVector([1]), o3d.core.SizeVector([1]))
+    return o3d.t.geometry.VoxelBlockGrid(("tsdf", "weight"), kinds, channels, voxel, BLOCK, blocks)
 
 
-def _blocks(frames: Sequence[DepthFrame], voxel: float, truncation: float, max_depth: float) -> int:
-    """An upper bound of the blocks that the frames touch: those of their points, grown by the truncation.
+def _camera(depth: DepthArray, K: FloatArray, world_from_cam: FloatArray) -> tuple[Any, Any, Any]:
+    """Image, intrinsics and extrinsics as the grid takes them: its pixel centres stand at i + 0.5."""
+    import open3d as o3d
 
-    The grid's memory goes by this number, not by what is filled, and a grid that has to grow is slow.
+    from_numpy = o3d.core.Tensor.from_numpy
+    image = o3d.t.geometry.Image(from_numpy(np.ascontiguousarray(depth)))
+    return image, from_numpy(shifted_half_pixel(K)), from_numpy(np.linalg.inv(world_from_cam))
+
+
+def _touched(
+    frame: DepthFrame, voxel: float, truncation: float, max_depth: float, box: FloatArray | None
+) -> NDArray[np.int32]:
+    """(N, 3) the blocks within the truncation of a frame's surface (and of the box).
+
+    Open3D looks at every fourth pixel only. Where four pixels are wider than half a block, blocks would be missed and
+    holes left (at 128x96 half of a wall at 4 m), so the image is enlarged first.
     """
+    near = _near(frame, max_depth)
     size = voxel * BLOCK
-    cells: list[NDArray[np.int64]] = []
-    for frame in frames:
-        points = world_points(_near(frame.strided(2) if min(frame.size) > 64 else frame, max_depth))
-        if len(points):
-            cells.append(np.unique(np.floor(points / size).astype(np.int64), axis=0))
-    if not cells:
-        return 0
-    occupied = np.unique(np.concatenate(cells), axis=0)
-    reach = int(np.ceil(truncation / size))
-    steps = np.arange(-reach, reach + 1)
-    offsets = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
-    grown = np.unique((occupied[:, None] + offsets).reshape(-1, 3), axis=0)
-    return int(len(grown) * 1.25) + 64
+    width = OPEN3D_STRIDE * float(near.depth.max()) / min(frame.K[0, 0], frame.K[1, 1])
+    if width == 0:
+        return np.zeros((0, 3), dtype=np.int32)
+    times = max(1, int(np.ceil(width / (size / 2))))
+    depth = near.depth.repeat(times, axis=0).repeat(times, axis=1)
+    K = shifted_half_pixel(frame.K)  # in this convention an image enlarged n times has n times the intrinsics
+    K[:2] *= times
+    K[:2, 2] -= 0.5
+    camera = _camera(depth, K, frame.world_from_cam)
+    cells: NDArray[np.int32] = (
+        _grid(voxel, 1).compute_unique_block_coordinates(*camera, 1.0, max_depth, float(truncation / voxel)).numpy()
+    )
+    if box is not None:
+        reach = np.floor(box / size)
+        reach[0] -= 1  # the surface in a block reads the neighbouring blocks too
+        reach[1] += 1
+        cells = cells[inside_box(cells, reach)]
+    return np.ascontiguousarray(cells)
+
+
+def _where(max_depth: float, box: FloatArray | None) -> str:
+    return f"between 0 and {max_depth} m" + ("" if box is None else f" in the box {box.round(2).tolist()}")
 
 
 def _named(frames: Sequence[DepthFrame]) -> str:
