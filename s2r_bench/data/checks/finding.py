@@ -1,0 +1,34 @@
+"""What a check says: how bad, where, what, and what to do about it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or suspicious, with a pair folder.
+
+    Attributes:
+        severity: "error" makes results wrong or impossible; "warning" is worth a look.
+        file: path of the file or folder that it is about.
+        message: what was found, with figures.
+        remedy: what to do.
+    """
+
+    severity: Literal["error", "warning"]
+    file: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.file}: {self.message}. {self.remedy}"
+
+
+def error(file: object, message: str, remedy: str) -> Finding:
+    """A finding that must be mended."""
+    return Finding("error", str(file), message, remedy)
+
+
+def warning(file: object, message: str, remedy: str) -> Finding:
+    """A finding that is worth a look."""
+    return Finding("warning", str(file), message, remedy)
