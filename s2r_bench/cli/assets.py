@@ -1,7 +1,7 @@
 """data and methods: what there is to run on, and with."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -22,6 +22,7 @@ def add_data(data: typer.Typer) -> None:
     """Register `data`."""
     common.command(data, "list", examples=["s2r-bench data list"])(data_list)
     common.command(data, "info", examples=["s2r-bench data info mini", "s2r-bench data info my-pairs/"])(data_info)
+    common.command(data, "verify", examples=["s2r-bench data verify my-pairs/"])(data_verify)
 
 
 def methods_list(session: Session) -> None:
@@ -75,18 +76,54 @@ def data_info(
 ) -> None:
     """Show the splits, sensor and size of a world. A built-in world may be made first."""
     from s2r_bench.options import parse_set
-    from s2r_bench.worlds import open_world
+    from s2r_bench.worlds import Split, open_world
 
     options = {key.removeprefix("world."): value for key, value in parse_set(set_ or []).items()}
     world = open_world(name, preset=preset or "tiny", home=session.home, options=options)
-    splits = {}
-    for split in ("train", "val", "test"):
-        pairs = world.pairs(split)  # type: ignore[arg-type]
+    splits: dict[str, dict[str, Any]] = {}
+    for split in get_args(Split):
+        pairs = world.pairs(split)
         splits[split] = {"pairs": len(pairs), "scenes": sorted(pairs.scenes), "digest": pairs.digest}
     document = {"name": world.name, "sensor": world.sensor, "preset": world.preset, "splits": splits}
     lines = [f"{world.name}: {world.sensor} (preset {world.preset})"]
     lines += [f"  {split:<6} {part['pairs']} pairs of {len(part['scenes'])} scenes" for split, part in splits.items()]
     session.answer(document, "\n".join(lines))
+
+
+def data_verify(
+    session: Session,
+    name: Annotated[str, typer.Argument(help="A folder of pairs, or a world that is one.")] = "kinect",
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+) -> int:
+    """Check a folder of pairs: damaged files, wrong units, poses or intrinsics, swapped sides. Exit 5 if anything is."""
+    from s2r_bench.data.verify import verify_pairs
+
+    folder = _folder(session, name)
+    findings = verify_pairs(folder)
+    wrong = [finding for finding in findings if strict or finding.severity == "error"]
+    lines = [str(finding) for finding in findings] or [f"{folder}: nothing wrong"]
+    document = {"folder": str(folder), "ok": not wrong, "findings": [vars(finding) for finding in findings]}
+    session.answer(document, "\n".join(lines))
+    return 5 if wrong else 0
+
+
+def _folder(session: Session, name: str) -> Path:
+    """The pair folder behind a name.
+
+    Raises:
+        UsageError: the world is made, not read.
+        DataError: there is none.
+    """
+    from s2r_bench.worlds import open_world
+
+    if name == "mini":
+        raise UsageError("the world mini is made here, not read from files: there is nothing to verify")
+    if Path(name).is_dir():
+        return Path(name)
+    folder: Path | None = getattr(open_world(name, home=session.home), "folder", None)
+    if folder is None:
+        raise UsageError(f"{name} is no folder of pairs")
+    return folder
 
 
 def _here(home: Path, name: str) -> bool:

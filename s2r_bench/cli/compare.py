@@ -75,12 +75,13 @@ def ls(
         and (not method or row["method"] in method)
         and (not failed or row["status"] != "done")
     ]
-    lines = [
-        f"{row['key']}  {row['status']:<8} {row['kind']:<9} {row['task'] or '-':<9} {row['method']:<18} "
-        f"{Path(row['world']).name:<10} {row['preset']:<6} s{row['seed']:<3} {row['seconds']:>8.1f} s  {row['message']}".rstrip()
-        for row in found
-    ]
-    session.answer(found, "\n".join(lines) or f"no runs in {session.home}")
+    session.answer(found, "\n".join(_line(row) for row in found) or f"no runs in {session.home}")
+
+
+def _line(row: dict[str, Any]) -> str:
+    what = f"{row['key']}  {row['status']:<8} {row['kind']:<9} {row['task'] or '-':<9} {row['method']:<18}"
+    where = f"{Path(row['world']).name:<10} {row['preset']:<6} s{row['seed']:<3}"
+    return f"{what} {where} {row['seconds']:>8.1f} s  {row['message']}".rstrip()
 
 
 def show(session: Session, key: Annotated[str, typer.Argument(help="Beginning of a key, or a by-name name.")]) -> None:

@@ -131,6 +131,9 @@ def simulate(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only the first so many models or frames.")
     ] = None,
+    intrinsics: Annotated[
+        Path | None, typer.Option("--intrinsics", help="JSON with K, height, width: the camera for CAD models.")
+    ] = None,
     config: common.ConfigFile = None,
     preset: common.Preset = None,
     set_: common.Sets = None,
@@ -153,6 +156,7 @@ def simulate(
         voxel=voxel,
         fuse=fuse,
         limit=limit,
+        intrinsics=intrinsics,
         config=config,
         sets=tuple(set_ or ()),
         flags=_flags(None, preset, device, max_steps, [seed]),

@@ -1,11 +1,8 @@
 """From words to what the runners take: worlds opened, methods found, options checked before anything is run."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
 
 from s2r_bench import shots
 from s2r_bench.cli.session import Session

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,6 +113,8 @@ class Session:
             format="%(message)s" if not self.verbose else "%(name)s: %(message)s",
             level=logging.ERROR if self.quiet else logging.INFO if self.verbose else logging.WARNING,
         )
+        if not (self.verbose or self.debug):
+            warnings.simplefilter("ignore")  # libraries' notes to programmers
 
 
 def describe(wrong: BaseException) -> str:

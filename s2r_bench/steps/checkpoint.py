@@ -38,6 +38,7 @@ class Origin:
         sensor: the sensor it imitates, "" if none.
         trained_scenes: ids of the scenes it saw.
         seed: of the fit.
+        camera: {"K": 3x3, "height": H, "width": W} of the first pair it saw; CAD models are seen by that camera.
         report: what the fit cost.
     """
 
@@ -50,6 +51,7 @@ class Origin:
     sensor: str = ""
     trained_scenes: tuple[str, ...] = ()
     seed: int = 0
+    camera: dict[str, Any] | None = None
     report: FitReport = field(default_factory=FitReport)
 
 
@@ -138,7 +140,7 @@ def read_origin(folder: Path) -> tuple[Origin, str]:
         values |= {"trained_scenes": tuple(raw["trained_scenes"]), "report": FitReport(**report)}
         origin = Origin(**values)
     except (KeyError, TypeError, ValueError) as wrong:
-        raise DataError(f"{folder / FILE} is damaged ({wrong}); train again") from None
+        raise DataError(f"{folder / FILE} is damaged ({wrong}); train again with --overwrite always") from None
     return origin, _digest(folder, files)
 
 
@@ -158,7 +160,7 @@ def open_checkpoint(folder: Path, device: str = "cpu", overrides: Mapping[str, A
     method = find(origin.method)
     allowed = simulation_only(method)
     for name in overrides or {}:
-        if name.partition(".")[0] not in allowed:
+        if name not in allowed:
             could = f"; these can be: {', '.join(sorted(allowed))}" if allowed else ""
             raise UsageError(f"{origin.name}: {name} was fixed when the checkpoint was trained{could}")
     options = method.options(origin.preset, {**origin.options, **(overrides or {})})
@@ -171,17 +173,36 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> Simulator:
 
 
 def simulation_only(method: Method) -> frozenset[str]:
-    """Options that change `simulate` but not `fit`: another value needs no new fit."""
+    """Options that change `simulate` but not `fit`: another value needs no new fit.
+
+    A method's options name them, dotted where nested, in `simulation_only: ClassVar[frozenset[str]]`.
+    """
     return frozenset(getattr(method.cls.options_type, "simulation_only", ()))
+
+
+def taken(options: Options, names: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`options` as plain values without `names` (dotted), and the values of `names`."""
+    kept = options.model_dump(mode="json")
+    out: dict[str, Any] = {}
+    for name in sorted(names):
+        *above, last = name.split(".")
+        inner = kept
+        for part in above:
+            inner = inner[part]
+        out[name] = inner.pop(last)
+    return kept, out
 
 
 def _digest(folder: Path, files: dict[str, str]) -> str:
     for name, expected in files.items():
         path = folder / name
+        wrong = ""
         if not path.is_file():
-            raise DataError(f"{path} is missing from the checkpoint; train again or fetch it again")
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty (0 bytes): the checkpoint is damaged; train again or fetch it again")
-        if sha256(path) != expected:
-            raise DataError(f"{path} differs from what was saved: the checkpoint is damaged; train or fetch it again")
+            wrong = "is missing"
+        elif path.stat().st_size == 0:
+            wrong = "is empty (0 bytes)"
+        elif sha256(path) != expected:
+            wrong = "differs from what was saved"
+        if wrong:
+            raise DataError(f"{path} {wrong}: the checkpoint is damaged; train again with --overwrite always")
     return hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from s2r_bench.options import Options
 from s2r_bench.records import RunRecord, RunSpec
 from s2r_bench.seeds import rng_of
 from s2r_bench.simulator import Budget, PairSet
-from s2r_bench.steps.checkpoint import Fitted, Origin, open_checkpoint, save_checkpoint, simulation_only
+from s2r_bench.steps.checkpoint import Fitted, Origin, open_checkpoint, save_checkpoint, simulation_only, taken
 from s2r_bench.steps.environment import environment, peak_memory_mb
 from s2r_bench.steps.methods import Method
 from s2r_bench.store import Cell, Overwrite, Store
@@ -47,7 +47,7 @@ class FitJob:
     @property
     def spec(self) -> RunSpec:
         """What identifies the fit. Options that only matter in simulation are left out."""
-        options = self.options.model_dump(mode="json", exclude=set(simulation_only(self.method)))
+        options, _ = taken(self.options, simulation_only(self.method))
         return RunSpec(
             kind="train",
             task="",
@@ -87,8 +87,8 @@ def ready(
         origin = Origin(job.method.word, job.method.name, job.method.code, job.world.preset, _plain(job.options))
         return Fitted(job.method, origin, job.options, job.device)
     folder = fit(job, store, overwrite=overwrite, config=config)
-    changed = {name: _plain(job.options)[name] for name in simulation_only(job.method)}
-    return open_checkpoint(folder, job.device, changed)
+    _, now = taken(job.options, simulation_only(job.method))
+    return open_checkpoint(folder, job.device, now)
 
 
 def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:
@@ -107,6 +107,7 @@ def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:
         sensor=job.world.sensor,
         trained_scenes=tuple(sorted(pairs.scenes)),
         seed=job.seed,
+        camera=camera_of(pairs),
         report=report,
     )
     save_checkpoint(simulator, folder, origin)
@@ -121,6 +122,12 @@ def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:
     record = cell.finish(RunRecord(job.spec, (), environment=facts, costs=costs))
     shutil.rmtree(cell.folder / "work", ignore_errors=True)
     return record
+
+
+def camera_of(pairs: PairSet) -> dict[str, Any]:
+    """Intrinsics and size of the first pair."""
+    frame = pairs[0].clean
+    return {"K": frame.K.tolist(), "height": frame.size[0], "width": frame.size[1]}
 
 
 class ShuffledPairs:

@@ -1,0 +1,164 @@
+"""`s2r-bench simulate`: the clean views of a world, or CAD models, as a sensor would capture them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from s2r_bench.cli.prepare import fit_jobs, opened
+from s2r_bench.cli.session import Session
+from s2r_bench.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from s2r_bench.steps.checkpoint import Fitted
+    from s2r_bench.worlds.base import Split, World
+
+PINHOLE = {"K": [[146.25, 0.0, 79.5], [0.0, 146.25, 59.5], [0.0, 0.0, 1.0]], "height": 120, "width": 160}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What `simulate` was asked for; see its help."""
+
+    method: str
+    data: str | None
+    out: Path | None
+    trained_on: str
+    split: str
+    views: int
+    voxel: float
+    fuse: bool
+    limit: int | None
+    intrinsics: Path | None
+    config: Path | None
+    sets: tuple[str, ...]
+    flags: Mapping[str, Any]
+    dry_run: bool
+
+
+def simulate_data(session: Session, wanted: Wanted) -> int | None:
+    """Simulate; print where."""
+    cads = _cad_path(wanted.data)
+    if wanted.split not in ("train", "val", "test"):
+        raise UsageError(f"--split takes train, val or test, not {wanted.split!r}")
+    if wanted.dry_run:
+        _plan(session, wanted, cads)
+        return None
+    world, fitted, seed = _fitted(session, wanted, cads)
+    source = cads.name if cads else world.name if world else ""
+    out = wanted.out or Path("simulated") / f"{fitted.origin.name}-{source}"
+    if cads is not None:
+        return _models(session, wanted, fitted, cads, out, seed)
+    assert world is not None
+    from s2r_bench.steps.simulate import simulate_world
+
+    written = simulate_world(
+        fitted,
+        world,
+        cast("Split", wanted.split),
+        out,
+        session.store,
+        seed=seed,
+        limit=wanted.limit,
+        progress=session.progress,
+    )
+    document = {"command": "simulate", "out": str(out), "frames": written.frames, "made": written.made}
+    session.answer(document, f"{out}: {written.frames} frames, {written.made} simulated now")
+    return None
+
+
+def _fitted(session: Session, wanted: Wanted, cads: Path | None) -> "tuple[World | None, Fitted, int]":
+    """The world that is simulated (None where CADs are), and the simulator, fitted first if need be."""
+    from s2r_bench.steps.checkpoint import is_checkpoint, open_checkpoint
+    from s2r_bench.steps.environment import pick_device
+    from s2r_bench.steps.fit import ready
+
+    flags = {**wanted.flags, "world": wanted.trained_on if cads else wanted.data}
+    if is_checkpoint(Path(wanted.method)):
+        from s2r_bench.config import load_suite
+
+        config = load_suite(
+            str(wanted.config) if wanted.config else None, sets=wanted.sets, flags=flags, only=wanted.method
+        )
+        fitted = open_checkpoint(Path(wanted.method), pick_device(config.device), config.methods[0].options)
+        return None if cads else opened(session, config), fitted, config.seeds[0]
+    if Path(wanted.method).is_dir():
+        raise DataError(
+            f"{wanted.method} is no checkpoint: it has no simulator.json. `s2r-bench train METHOD` makes one"
+        )
+    config, jobs = fit_jobs(session, wanted.method, wanted.config, wanted.sets, flags)
+    fitted = ready(jobs[0], session.store, config=config.model_dump(mode="json"))
+    if fitted.origin.camera is None and cads:
+        from s2r_bench.steps.fit import camera_of
+
+        fitted = replace(fitted, origin=replace(fitted.origin, camera=camera_of(jobs[0].world.pairs("train"))))
+    return None if cads else jobs[0].world, fitted, jobs[0].seed
+
+
+def _models(session: Session, wanted: Wanted, fitted: "Fitted", cads: Path, out: Path, seed: int) -> int:
+    import numpy as np
+
+    from s2r_bench.cad import iter_models
+    from s2r_bench.contact_sheet import contact_sheet
+    from s2r_bench.corpus import simulate_corpus
+    from s2r_bench.files import read_json
+
+    camera: dict[str, Any] = read_json(wanted.intrinsics) if wanted.intrinsics else fitted.origin.camera or PINHOLE
+    try:
+        K, size = np.asarray(camera["K"], dtype=np.float64), (int(camera["height"]), int(camera["width"]))
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise DataError(f"{wanted.intrinsics}: expected K (3x3), height and width ({wrong})") from None
+    report = simulate_corpus(
+        fitted.simulator,
+        iter_models(cads, limit=wanted.limit),
+        out,
+        run_seed=seed,
+        views=wanted.views,
+        K=K,
+        size=size,
+        voxel=wanted.voxel,
+        fuse=wanted.fuse,
+        method=fitted.origin.name,
+        checkpoint=fitted.weights,
+        progress=lambda done, name: session.say(f"  {done}: {name}"),
+    )
+    done = len(report.made) + len(report.kept)
+    sheet = contact_sheet(out) if done and wanted.fuse else None
+    for name, why in report.failures.items():
+        session.warn(f"{name}: {why}")
+    document = {
+        "command": "simulate",
+        "out": str(out),
+        "objects": done,
+        "made": len(report.made),
+        "failures": report.failures,
+        "contact_sheet": str(sheet) if sheet else None,
+    }
+    session.answer(document, f"{out}: {done} objects, {len(report.made)} simulated now, {len(report.failures)} failed")
+    return 1 if report.failures else 0
+
+
+def _cad_path(data: str | None) -> Path | None:
+    """The path of CAD models, if `data` is neither a world nor a folder of pairs."""
+    from s2r_bench.worlds.base import WORLDS
+
+    if data is None or data in WORLDS:
+        return None
+    path = Path(data)
+    if not path.exists():
+        close = f"Worlds: {', '.join(WORLDS)}"
+        raise DataError(f"there is no world or path {data!r}. {close}; or give a folder of pairs or of CAD models")
+    return None if (path / "cameras.json").is_file() else path
+
+
+def _plan(session: Session, wanted: Wanted, cads: Path | None) -> None:
+    from s2r_bench.steps.checkpoint import is_checkpoint
+
+    lines = [f"simulate {cads or wanted.data or 'mini'} with {wanted.method}"]
+    state: str | None = None
+    if not is_checkpoint(Path(wanted.method)):
+        flags = {**wanted.flags, "world": wanted.trained_on if cads else wanted.data}
+        _, jobs = fit_jobs(session, wanted.method, wanted.config, wanted.sets, flags)
+        state = session.store.state(jobs[0].spec) if jobs[0].method.trained else "not needed"
+        lines.append(f"fit: {state}")
+    session.answer({"dry_run": True, "data": str(cads or wanted.data or "mini"), "fit": state}, "\n".join(lines))
