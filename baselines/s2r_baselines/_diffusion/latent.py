@@ -4,10 +4,13 @@ A codec turns maps (B, C, H, W) into latents (B, L, h, w) and back. Sensor noise
 own error is the floor of what a method can model: `s2r_bench` prints it beside every latent method.
 """
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+SPREAD = 0.5  # standard deviation of whitened latents
 
 
 class Codec(Protocol):
@@ -45,6 +48,48 @@ class SpaceToDepth:
     def decode(self, latents: Tensor, map_channels: int) -> Tensor:
         """Pixel-shuffle."""
         return nn.functional.pixel_shuffle(latents, self.factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """Per-cell cosine transform and standardisation of latents: linear, invertible, fixed on the training pairs.
+
+    Attributes:
+        mean, scale: (L,) of the transformed latents; `scale` brings each to `SPREAD`.
+        factor: pixels of a cell's side.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    factor: int
+
+    @classmethod
+    def fitted(cls, latents: Tensor, factor: int) -> "Whitening":
+        """Fix the constants on latents (N, L)."""
+        turned = latents.double() @ _cell_basis(latents.shape[1], factor).T
+        deviation = turned.std(0).clamp(min=1e-4)
+        return cls(turned.mean(0).float(), (SPREAD / deviation).float(), factor)
+
+    def apply(self, latents: Tensor) -> Tensor:
+        """(B, L, h, w) -> the same shape, standardised."""
+        basis = _cell_basis(latents.shape[1], self.factor).to(latents)
+        turned = torch.einsum("kl,blhw->bkhw", basis, latents)
+        return (turned - self.mean.to(latents)[:, None, None]) * self.scale.to(latents)[:, None, None]
+
+    def undo(self, latents: Tensor) -> Tensor:
+        """The inverse of `apply`."""
+        basis = _cell_basis(latents.shape[1], self.factor).to(latents)
+        turned = latents / self.scale.to(latents)[:, None, None] + self.mean.to(latents)[:, None, None]
+        return torch.einsum("kl,bkhw->blhw", basis, turned)
+
+
+def _cell_basis(channels: int, factor: int) -> Tensor:
+    """(L, L) orthonormal: a two-dimensional cosine transform of each map's cell, float64."""
+    n = torch.arange(factor, dtype=torch.float64)
+    one = torch.cos(torch.pi * (n[None] + 0.5) * n[:, None] / factor) * (2 / factor) ** 0.5
+    one[0] /= 2**0.5
+    cell = torch.kron(one, one)
+    return torch.block_diag(*[cell] * (channels // factor**2))
 
 
 class KLCodec:

@@ -62,11 +62,12 @@ class MapCode:
         if self.residual is None:
             value = torch.where(seen, self.depth.encode(captured), self.depth.encode(clean))
         else:
-            coded = self.residual.encode(residual_of(self.depth, clean.double(), captured.double()))
+            metres = clean.double()
+            coded = self.residual.encode(metres, residual_of(self.depth, metres, captured.double()))
             value = torch.where(seen, coded, 0.0)
         known = clean > 0
         weight = torch.stack([torch.where(seen, 1.0, 0.1) * known, known.float()])
-        return torch.stack([value, torch.where(seen, 1.0, -1.0)]).float(), weight.float()
+        return torch.stack([value, self._validity(seen)]).float(), weight.float()
 
     def seen(self, pair: DepthPair) -> Tensor:
         """(H, W) bool: captured within `max_residual_m` of the clean depth."""
@@ -81,9 +82,24 @@ class MapCode:
         if self.residual is None:
             metres = self.depth.decode(value)
         else:
-            metres = apply_residual(self.depth, clean, self.residual.decode(value))
+            metres = apply_residual(self.depth, clean, self.residual.decode(clean, value))
         there = (clean > 0) & (maps[1].cpu() > 0) & (metres > self.depth.near)
         return torch.where(there, metres.clamp(max=self.depth.far), 0.0).float().numpy()
+
+    def _validity(self, seen: Tensor) -> Tensor:
+        """+1 to -1 with the sign of `seen`; "distance" falls linearly to the border, half a pixel off either side."""
+        if self.options.validity == "sign":
+            return torch.where(seen, 1.0, -1.0)
+        from scipy.ndimage import distance_transform_edt
+
+        mask = seen.numpy()
+        inside, outside = (
+            distance_transform_edt(side) if side.any() else np.zeros(side.shape) for side in (mask, ~mask)
+        )
+        if mask.all() or not mask.any():
+            return torch.full(mask.shape, 1.0 if mask.all() else -1.0)
+        signed = np.where(mask, inside - 0.5, 0.5 - outside)
+        return torch.from_numpy(np.clip(signed / self.options.reach, -1, 1))
 
 
 def _gradients(code: Tensor) -> list[Tensor]:

@@ -40,6 +40,11 @@ class CodeOptions(Options):
         latent: "s2d" = lossless space-to-depth; "kl" = the AutoencoderKL of the pretrained checkpoint.
         s2d_factor: pixels of a latent cell's side.
         depth: code of depth. residual_form, spread: the coded residual, see `s2r_bench.depth_code`.
+        by_range: one gain of the residual code for each range; False: one for all.
+        validity: "distance" codes holes as the signed distance to the next border, cut at `reach` pixels, which has
+            the same sign as "sign" and varies smoothly, as what a diffusion generates should.
+        whiten: give every coefficient of a cell (an orthonormal cosine transform of its pixels, so nothing is lost)
+            unit spread. What the network gets wrong then has the spectrum of the noise instead of being white.
         geometry: add the clean depth's gradients and the viewing ray to the condition ("s2d" only; with a pretrained
             codec the condition is what the codec can carry).
         max_residual_m: captures farther than this from the clean depth count as missing (official: 0.5).
@@ -51,6 +56,10 @@ class CodeOptions(Options):
     depth: Literal["log", "linear"] = "log"
     residual_form: Literal["asinh", "linear"] = "asinh"
     spread: float = Field(0.5, gt=0)
+    by_range: bool = True
+    validity: Literal["distance", "sign"] = "distance"
+    reach: float = Field(4.0, ge=1)
+    whiten: bool = True
     geometry: bool = True
     max_residual_m: float = Field(0.2, gt=0)
     upscale: int = Field(1, ge=1)

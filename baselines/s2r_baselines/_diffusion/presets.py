@@ -32,7 +32,14 @@ _PRESETS: dict[str, Mapping[str, Any]] = {
     "paper": {
         "stage": {
             "net": {"pretrained": "S2R_SD21"},
-            "code": {"latent": "kl", "geometry": False, "upscale": 2, "max_residual_m": 0.5},
+            "code": {
+                "latent": "kl",
+                "geometry": False,
+                "whiten": False,
+                "validity": "sign",
+                "upscale": 2,
+                "max_residual_m": 0.5,
+            },
             "diffusion": {
                 "prediction": "sample",
                 "schedule": "scaled_linear",

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2r_baselines._diffusion.latent import Codec, KLCodec, SpaceToDepth
+from s2r_baselines._diffusion.latent import Codec, KLCodec, SpaceToDepth, Whitening
 from s2r_baselines._diffusion.maps import MapCode
 from s2r_baselines._diffusion.nets import Denoiser, load_part
 from s2r_baselines._diffusion.noise import NoiseProcess
@@ -16,13 +16,13 @@ from s2r_baselines._diffusion.options import StageOptions
 from s2r_bench.depth_code import ResidualCode, residual_of
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
 from s2r_bench.engine.loop import Loop, LoopResult, step_rng
-from s2r_bench.errors import DataError
+from s2r_bench.errors import DataError, NotFittedError
 from s2r_bench.seeds import seed_of, torch_rng
 from s2r_bench.simulator import PairSet
 from s2r_bench.types import DepthFrame, DepthPair
 
 TARGET_MAPS = 2
-RESIDUAL_SAMPLE_PAIRS = 64
+CODE_SAMPLE_PAIRS = 64
 
 
 class Stage:
@@ -42,13 +42,14 @@ class Stage:
         self.denoiser: Denoiser | None = None
         self.codec: Codec = _codec(options, self.device)
         self.process = NoiseProcess(options.diffusion)
+        self.whitening: Whitening | None = None
         self._start: dict[str, Tensor] | None = None
 
     def start_from(self, other: "Stage") -> None:
         """Begin training at another stage's weights, and keep its codes; new condition channels begin at zero."""
         if other.denoiser is None:
             raise DataError("the stage to start from has neither been fitted nor loaded")
-        self.maps = other.maps
+        self.maps, self.whitening = other.maps, other.whitening
         self._start = dict(other.denoiser.state_dict())
 
     def fit(
@@ -71,8 +72,11 @@ class Stage:
             earlier: for each pair, the (2, H, W) maps that the stage before gave it.
             weights: for each pair, (H, W) loss weights of the re-weighting; None = 1.
         """
-        self.maps = MapCode(self.options.code, self._fit_residual(pairs) if self.uses_residual else None)
+        if self.maps is None:
+            self.maps = MapCode(self.options.code, self._fit_residual(pairs) if self.uses_residual else None)
         items = _Items(self, pairs, earlier, weights)
+        if self.options.code.whiten and self.whitening is None:
+            self.whitening = items.fit_whitening()
         torch.manual_seed(seed_of(seed, "weights"))  # diffusers' constructors draw from the global generator
         network = self._build()
         if self._start is not None:
@@ -86,7 +90,7 @@ class Stage:
     def draw(self, frame: DepthFrame, generator: torch.Generator, earlier: Tensor | None = None) -> Tensor:
         """Target maps (2, H, W) on the CPU of one frame: a draw decided by frame and generator alone."""
         if self.denoiser is None or self.maps is None:
-            raise DataError("the stage has neither been fitted nor loaded")
+            raise NotFittedError("the stage has neither been fitted nor loaded")
         condition = self.condition(frame, earlier)
         height, width = frame.size
         padded = _pad(_enlarge(condition, self.options.code.upscale), self._multiple())
@@ -100,23 +104,32 @@ class Stage:
             return output.float()
 
         drawn = self.process.sample(predict, shape, [generator], self.device)
-        maps = self.codec.decode(drawn, TARGET_MAPS)[0].cpu()
+        maps = self.decode_target(drawn)[0].cpu()
         return maps[:, :: self.options.code.upscale, :: self.options.code.upscale][:, :height, :width].contiguous()
 
     def depth(self, frame: DepthFrame, maps: Tensor) -> np.ndarray:
         """Metres (H, W) of drawn maps."""
         if self.maps is None:
-            raise DataError("the stage has neither been fitted nor loaded")
+            raise NotFittedError("the stage has neither been fitted nor loaded")
         return self.maps.decode(frame, maps)
 
     def condition(self, frame: DepthFrame, earlier: Tensor | None) -> Tensor:
         """Condition maps (C, H, W), with the earlier stage's appended."""
         if self.maps is None:
-            raise DataError("the stage has neither been fitted nor loaded")
+            raise NotFittedError("the stage has neither been fitted nor loaded")
         if (earlier is None) != (self.earlier == 0):
             raise ValueError(f"this stage takes {self.earlier} maps of an earlier stage")
         own = self.maps.condition(frame)
         return own if earlier is None else torch.cat([own, earlier])
+
+    def encode_target(self, maps: Tensor) -> Tensor:
+        """(B, 2, H, W) target maps -> latents (B, L, h, w)."""
+        latents = self.codec.encode(maps)
+        return latents if self.whitening is None else self.whitening.apply(latents)
+
+    def decode_target(self, latents: Tensor) -> Tensor:
+        """The inverse of `encode_target`, up to the codec's own error."""
+        return self.codec.decode(latents if self.whitening is None else self.whitening.undo(latents), TARGET_MAPS)
 
     @property
     def parameters(self) -> int:
@@ -128,10 +141,13 @@ class Stage:
     def save(self, folder: Path) -> None:
         """Write trained weights and constants; weights that never moved are named, not copied."""
         if self.denoiser is None or self.maps is None:
-            raise DataError("the stage has neither been fitted nor loaded")
+            raise NotFittedError("the stage has neither been fitted nor loaded")
         folder.mkdir(parents=True, exist_ok=True)
         moved = {name: p for name, p in self.denoiser.named_parameters() if p.requires_grad}
         write_tensors(folder / "weights.safetensors", moved)
+        if self.whitening is not None:
+            constants = {"mean": self.whitening.mean, "scale": self.whitening.scale}
+            write_tensors(folder / "whitening.safetensors", constants)
         residual = self.maps.residual.as_dict() if self.maps.residual else None
         write_json(folder / "stage.json", {"residual": residual, "earlier": self.earlier})
 
@@ -142,8 +158,11 @@ class Stage:
             DataError: a file is missing or damaged, or the weights are another network's.
         """
         note = read_json(folder / "stage.json")
-        residual = ResidualCode(**note["residual"]) if note["residual"] else None
+        residual = ResidualCode.from_dict(note["residual"]) if note["residual"] else None
         self.maps = MapCode(self.options.code, residual)
+        if self.options.code.whiten:
+            constants = read_tensors(folder / "whitening.safetensors")
+            self.whitening = Whitening(constants["mean"], constants["scale"], self.codec.factor)
         self._use(self._build(), read_tensors(folder / "weights.safetensors"), folder)
 
     def _use(self, network: Denoiser, weights: dict[str, Tensor], source: Path | None = None) -> None:
@@ -157,7 +176,7 @@ class Stage:
 
     def _build(self) -> Denoiser:
         if self.maps is None:
-            raise DataError("the stage has neither been fitted nor loaded")
+            raise NotFittedError("the stage has neither been fitted nor loaded")
         own, later = self.maps.condition_channels, self.earlier
         channels = self.codec.latent_channels(own)
         if self.options.code.latent == "kl":
@@ -185,17 +204,23 @@ class Stage:
         return (error * weight).mean()
 
     def _fit_residual(self, pairs: PairSet) -> ResidualCode:
-        if self.maps is not None and self.maps.residual is not None:
-            return self.maps.residual
-        probe = MapCode(self.options.code, None)
-        chosen = np.linspace(0, len(pairs) - 1, min(len(pairs), RESIDUAL_SAMPLE_PAIRS)).astype(int)
-        samples = []
-        for index in chosen:
-            pair = pairs[int(index)]
+        options = self.options.code
+        probe = MapCode(options, None)
+        depths, residuals = [], []
+        for index in _spaced(len(pairs), CODE_SAMPLE_PAIRS):
+            pair = pairs[index]
             clean, captured = (torch.from_numpy(frame.depth).double() for frame in (pair.clean, pair.captured))
-            samples.append(residual_of(probe.depth, clean, captured)[probe.seen(pair)])
+            seen = probe.seen(pair)
+            depths.append(clean[seen])
+            residuals.append(residual_of(probe.depth, clean, captured)[seen])
         try:
-            return ResidualCode.fitted(torch.cat(samples), self.options.code.residual_form, self.options.code.spread)
+            return ResidualCode.fitted(
+                torch.cat(depths),
+                torch.cat(residuals),
+                options.residual_form,
+                options.spread,
+                by_range=options.by_range,
+            )
         except ValueError as wrong:
             raise DataError(str(wrong)) from None
 
@@ -224,13 +249,26 @@ class _Items:
         crops = [self._crop(index, dice) for index in picks]
         condition, target, weight = (torch.stack(part).to(self.stage.device) for part in zip(*crops, strict=True))
         factor = self.stage.codec.factor
-        latent_weight = _latent_weight(weight, factor, self.stage.options.code.latent)
+        code = self.stage.options.code
+        mixing = "kl" if code.latent == "kl" else "cells" if code.whiten else "pixels"
+        latent_weight = _latent_weight(weight, factor, mixing)
         with torch.no_grad():
             return {
                 "condition": self.stage._encode_condition(condition),
-                "target": self.stage.codec.encode(target),
+                "target": self.stage.encode_target(target),
                 "weight": latent_weight,
             }
+
+    def fit_whitening(self) -> Whitening:
+        """Fix the whitening on the latents of some whole frames."""
+        codec = self.stage.codec
+        found = []
+        for index in _spaced(len(self.pairs), CODE_SAMPLE_PAIRS):
+            target = self._item(index)[1]
+            height, width = (side - side % codec.factor for side in target.shape[-2:])
+            latents = codec.encode(target[None, :, :height, :width])[0]
+            found.append(latents.flatten(1).T)
+        return Whitening.fitted(torch.cat(found), codec.factor)
 
     def _crop(self, index: int, dice: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         maps = self._item(index)
@@ -255,6 +293,11 @@ class _Items:
         return self.cache[index]
 
 
+def _spaced(count: int, most: int) -> list[int]:
+    indices: list[int] = np.linspace(0, count - 1, min(count, most)).astype(int).tolist()
+    return indices
+
+
 def _grow_into(network: nn.Module, weights: dict[str, Tensor]) -> None:
     # a later stage has more condition channels, always appended; all else has the shape of the stage before
     with torch.no_grad():
@@ -267,10 +310,13 @@ def _grow_into(network: nn.Module, weights: dict[str, Tensor]) -> None:
                 tensor[:, : old.shape[1]] = old
 
 
-def _latent_weight(weight: Tensor, factor: int, latent: str) -> Tensor:
-    # lossless: every pixel keeps its own weight; otherwise a cell weighs what its pixels weigh on average
-    if latent == "s2d":
+def _latent_weight(weight: Tensor, factor: int, latent: Literal["pixels", "cells", "kl"]) -> Tensor:
+    # "pixels": every pixel has a channel of its own and keeps its own weight; otherwise the channels of a cell mix its
+    # pixels, and weigh what these weigh on average (each map apart where the codec keeps maps apart)
+    if latent == "pixels":
         return nn.functional.pixel_unshuffle(weight, factor)
+    if latent == "cells":
+        return nn.functional.avg_pool2d(weight, factor).repeat_interleave(factor**2, 1)
     return nn.functional.avg_pool2d(weight.mean(1, keepdim=True), factor)
 
 
