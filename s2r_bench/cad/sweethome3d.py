@@ -80,6 +80,22 @@ def libraries_in(path: Path) -> list[Path]:
     return sorted([*path.rglob("*.sh3f"), *path.glob("sweethome3d-furniture_*.deb"), *unpacked])
 
 
+def unpacked_libraries(source: Path) -> Iterator[tuple[str, bytes]]:
+    """File name and content of every .sh3f library in a package, a folder or a file.
+
+    Raises:
+        DataError: there is none, or the package is damaged.
+    """
+    found = [library for library in libraries_in(source) if library.is_file()] if source.exists() else []
+    if not found:
+        raise DataError(f"{source} holds no Sweet Home 3D library; fetch it: apt-get download sweethome3d-furniture")
+    for library in found:
+        if library.suffix == ".deb":
+            yield from _libraries_of_deb(library)
+        else:
+            yield f"{library.stem}.sh3f", library.read_bytes()
+
+
 def iter_entries(library: Path) -> Iterator[Entry]:
     """The pieces of a library in the catalogue's order; meshes are read when asked for.
 
@@ -87,7 +103,7 @@ def iter_entries(library: Path) -> Iterator[Entry]:
         DataError: no catalogue, or a damaged file.
     """
     if library.suffix == ".deb":
-        for inner in _libraries_of_deb(library):
+        for _, inner in _libraries_of_deb(library):
             yield from _of_zip(io.BytesIO(inner), library)
     elif library.is_dir():
         text = (library / CATALOGUE).read_bytes()
@@ -158,14 +174,14 @@ def _sized(mesh: Mesh, rotation: FloatArray, size_m: tuple[float, float, float])
     return Mesh(standing(vertices * scale), np.ascontiguousarray(faces))
 
 
-def _libraries_of_deb(path: Path) -> Iterator[bytes]:
-    """The .sh3f files within a Debian package, one after another."""
+def _libraries_of_deb(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the .sh3f files within a Debian package, one after another."""
     with tarfile.open(fileobj=io.BytesIO(_data_tar(path))) as tar:
         for member in tar:
             if member.isfile() and member.name.endswith(".sh3f"):
                 stream = tar.extractfile(member)
                 if stream is not None:
-                    yield stream.read()
+                    yield member.name.rpartition("/")[2], stream.read()
 
 
 def _data_tar(path: Path) -> bytes:

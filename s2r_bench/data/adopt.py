@@ -9,6 +9,7 @@ from typing import Any
 
 from s2r_bench.data.splits import FRACTIONS, GAP, scene_ids, split_by_fractions, split_by_ranges
 from s2r_bench.errors import DataError
+from s2r_bench.files import write_json
 from s2r_bench.worlds.pair_folder import depth_path, read_cameras, sequences_of
 
 PARTS = ("clean", "captured", "label")
@@ -30,7 +31,8 @@ def prepare_pairs(
     Args:
         source: a folder with cameras.json, clean/ and captured/ (or real/); label/ comes along if it is there.
         out: the new folder; files that are there already stay, cameras.json is written last.
-        splits: split -> first and last frame number, both in it; None: stretches by `fractions`.
+        splits: split -> first and last frame number, both in it; None: as in the source,
+            else stretches by `fractions`.
         fractions: shares of train, val and test in every sequence.
         gap: share of a sequence left out between two stretches.
         sensor: name of the sensor; None: as in the source.
@@ -47,7 +49,10 @@ def prepare_pairs(
     """
     cameras = read_cameras(source)
     sequences = sequences_of(cameras)
-    chosen = split_by_ranges(sequences, splits) if splits else split_by_fractions(sequences, fractions, gap)
+    if splits is not None:
+        chosen = split_by_ranges(sequences, splits)
+    else:
+        chosen = cameras.splits or split_by_fractions(sequences, fractions, gap)
     for part in PARTS:
         _link_part(source, out, part, list(cameras.entries))
     fields = json.loads(cameras.path.read_text(encoding="utf-8"))
@@ -66,11 +71,7 @@ def prepare_pairs(
 
 def write_cameras(folder: Path, fields: Mapping[str, Any]) -> Path:
     """Write `folder/cameras.json` whole, and last: a folder without it is an unfinished one."""
-    path = folder / "cameras.json"
-    part = path.with_name("cameras.json.part")
-    part.write_text(json.dumps(fields, indent=1, allow_nan=False), encoding="utf-8")
-    part.replace(path)
-    return path
+    return write_json(folder / "cameras.json", dict(fields))
 
 
 def _link_part(source: Path, out: Path, part: str, names: Sequence[str]) -> None:

@@ -1,0 +1,80 @@
+"""What data there is to work with, as plain text: what it is, under which licence, where from, in which layout."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set that this version can read.
+
+    Attributes:
+        name: as the command line takes it.
+        kind: "world", "sequence" (makes a pair folder), "cad" or "pairs".
+        title: one line.
+        licence: of the data, which is never part of this package.
+        source: where to get it.
+        layout: what must be there after unpacking.
+        command: how it is made ready; "" where nothing has to be done.
+    """
+
+    name: str
+    kind: str
+    title: str
+    licence: str
+    source: str
+    layout: str
+    command: str
+
+
+DATA_SETS = (
+    DataSet(
+        name="mini",
+        kind="world",
+        title="procedural furniture and rooms, captured by a virtual active-stereo sensor",
+        licence="Apache-2.0, made by this package",
+        source="built in; made on first use from a seed",
+        layout="nothing to provide",
+        command="",
+    ),
+    DataSet(
+        name="kinect",
+        kind="world",
+        title="real Kinect v1 captures of a room beside the clean surface fused from them (Microsoft 7-Scenes)",
+        licence="MSR-LA: non-commercial research only (Shotton et al., CVPR 2013)",
+        source="https://www.microsoft.com/en-us/research/project/rgb-d-dataset-7-scenes/ (for example RedKitchen)",
+        layout="redkitchen/seq-01/frame-000000.depth.png and .pose.txt; folder, or the zip as downloaded",
+        command="s2r-bench data prepare kinect --from PATH/redkitchen",
+    ),
+    DataSet(
+        name="tum",
+        kind="sequence",
+        title="Kinect sequences with motion-capture poses (TUM RGB-D benchmark)",
+        licence="CC BY 4.0 (Sturm et al., IROS 2012)",
+        source="https://cvg.cit.tum.de/data/datasets/rgbd-dataset (for example freiburg3_long_office_household)",
+        layout="depth/TIME.png, depth.txt, groundtruth.txt; folder, or the .tgz as downloaded",
+        command="s2r-bench data prepare tum --from rgbd_dataset_freiburg3_long_office_household.tgz",
+    ),
+    DataSet(
+        name="sweethome3d",
+        kind="cad",
+        title="820 CAD models of the Sweet Home 3D library, 191 of them in the six furniture categories",
+        licence="CC0 1.0, CC BY 3.0 (each model's own is kept)",
+        source="Debian and Ubuntu package: apt-get download sweethome3d-furniture",
+        layout="sweethome3d-furniture_*.deb, /usr/share/sweethome3d, or *.sh3f files",
+        command="s2r-bench data prepare sweethome3d --from sweethome3d-furniture_1.8-1_all.deb",
+    ),
+    DataSet(
+        name="custom",
+        kind="pairs",
+        title="your own camera: a folder of clean and captured depth of the same views, with cameras",
+        licence="yours",
+        source="docs/data.md tells how to make one",
+        layout="DIR/cameras.json, DIR/clean/ID.png, DIR/captured/ID.png",
+        command="s2r-bench data verify DIR",
+    ),
+)
+
+
+def find(name: str) -> DataSet | None:
+    """The data set of that name, if there is one."""
+    return next((known for known in DATA_SETS if known.name == name), None)
