@@ -77,22 +77,23 @@ def split_by_fractions(
 
     Args:
         sequences: sequence -> frame names in order of time.
-        fractions: train, val and test share; the gaps are taken from the last one.
+        fractions: train, val and test share of the frames that the gaps leave.
         gap: share of a sequence that is left out between two stretches, at least one frame.
 
     Raises:
-        UsageError: fractions that do not sum to one, or leave nothing for the test.
+        UsageError: fractions that do not sum to one, or a gap that is no small share.
         DataError: too few frames for three stretches with gaps.
     """
-    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6 or fractions[2] <= 2 * gap:
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6 or not 0 <= gap < 0.3:
         raise UsageError(
             f"fractions {list(fractions)} must be three positive shares that sum to 1, the last over 2 gaps"
         )
     chosen: dict[str, list[str]] = {split: [] for split in SPLITS}
     for names in sequences.values():
-        count, hole = len(names), max(1, round(gap * len(names)))
-        first = max(1, round(fractions[0] * count) if count > 5 else 1)
-        second = first + hole + max(1, round(fractions[1] * count))
+        hole = max(1, round(gap * len(names)))
+        usable = len(names) - 2 * hole
+        first = min(max(1, round(fractions[0] * usable)), max(1, usable - 2))
+        second = first + hole + max(1, round(fractions[1] * usable))
         chosen["train"] += names[:first]
         chosen["val"] += names[first + hole : second]
         chosen["test"] += names[second + hole :]
