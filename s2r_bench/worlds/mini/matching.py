@@ -23,9 +23,9 @@ class MatchingOptions(Options):
     left_right: int = Field(1, ge=0, description="largest difference of left-right and right-left disparity")
     prefilter_cap: int = Field(31, ge=1, le=63, description="clip of the gradient pre-filter")
     refine_rounds: int = Field(2, ge=0, description="Gauss-Newton rounds of the sub-pixel fit; 0 leaves the matcher's")
-    refine_window: int = Field(17, ge=3, description="window of the sub-pixel fit")
+    refine_window: int = Field(21, ge=3, description="window of the sub-pixel fit")
     min_correlation: float = Field(
-        0.6, ge=-1, le=1, description="a match whose windows correlate (ZNCC) less is dropped; -1 keeps all"
+        0.68, ge=-1, le=1, description="a match whose windows correlate (ZNCC) less is dropped; -1 keeps all"
     )
     disparity_steps: int = Field(16, ge=1, description="the finest disparity delivered is 1 / this")
 

@@ -231,12 +231,17 @@ def _view(stage: Stage, K: FloatArray, pose: FloatArray, size: tuple[int, int], 
     seen = stage.rays.render(K, pose, size)
     rays = pixel_rays(K, size).astype(np.float32)
     normals = seen.normals @ pose[:3, :3].astype(np.float32)
-    to_camera = -rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    to_camera = _unit(-rays)
     to_light = -rays * seen.depth[..., None]
     to_light[..., 0] += offset
-    to_light /= np.maximum(np.linalg.norm(to_light, axis=-1, keepdims=True), 1e-6)
-    half = to_camera + to_light
-    half /= np.maximum(np.linalg.norm(half, axis=-1, keepdims=True), 1e-6)
+    to_light = _unit(to_light)
+    half = _unit(to_camera + to_light)
     cosine = np.clip(np.einsum("hwc,hwc->hw", normals, to_light), 0, 1)
     lobe = 6 * np.clip(np.einsum("hwc,hwc->hw", normals, half), 0, 1) ** 64
     return _View(rays, seen.depth, cosine, lobe, seen.instance)
+
+
+def _unit(vectors: Image) -> Image:
+    """(H, W, 3) of length 1; `numpy.linalg.norm` over a short last axis is slow."""
+    length = np.sqrt(np.einsum("hwc,hwc->hw", vectors, vectors))
+    return np.asarray(vectors / np.maximum(length, 1e-6)[..., None], dtype=np.float32)

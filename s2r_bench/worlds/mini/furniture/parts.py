@@ -46,7 +46,8 @@ def volume(mesh: Mesh) -> float:
 def polygon(sides: int, width: float, depth: float) -> FloatArray:
     """(sides, 2) corners, centred on 0: a rectangle for 4 sides, else a polygon in the ellipse of that size."""
     if sides == 4:
-        return np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) * np.array([width, depth]) / 2
+        corners: FloatArray = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+        return np.asarray(corners * np.array([width / 2, depth / 2]), dtype=np.float64)
     angle = 2 * np.pi * (np.arange(sides) + 0.5) / sides
     return np.asarray(np.stack([np.cos(angle) * width, np.sin(angle) * depth], axis=1) / 2)
 
