@@ -131,3 +131,12 @@ class Simulator(Protocol):
     def load(self, folder: Path) -> None:
         """Become what `save` wrote there. DataError names the damaged or missing file."""
         ...
+
+
+@runtime_checkable
+class Diagnosable(Protocol):
+    """A simulator that can say more of itself on held-out pairs: its codec's error, what its own judges think."""
+
+    def diagnose(self, pairs: PairSet, seed: int) -> dict[str, float]:
+        """Named figures; they are kept in the record beside the task's own and are never ranked."""
+        ...

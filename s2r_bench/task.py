@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Protocol
 
 from s2r_bench.options import Options
 from s2r_bench.records import Score
-from s2r_bench.simulator import Card
+from s2r_bench.simulator import Card, PairSet
 from s2r_bench.types import DepthFrame
 from s2r_bench.worlds.base import World
 
@@ -24,11 +24,13 @@ class Arm:
         name: the method's name ("ours"), or a reference's ("floor", "ceiling").
         simulate: None for a reference arm.
         card: None for a reference arm.
+        diagnose: what the simulator says of itself on held-out pairs (`s2r_bench.simulator.Diagnosable`), if it does.
     """
 
     name: str
     simulate: Simulate | None = None
     card: Card | None = None
+    diagnose: Callable[[PairSet, int], dict[str, float]] | None = None
 
 
 @dataclass(frozen=True)

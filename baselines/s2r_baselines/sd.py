@@ -66,6 +66,10 @@ class StableDiffusion:
             done.append(frame.with_depth(self.stage.depth(frame, maps)))
         return done
 
+    def diagnose(self, pairs: PairSet, seed: int) -> dict[str, float]:
+        """The codec's error on `pairs`."""
+        return self.stage.codec_error(pairs)
+
     def save(self, folder: Path) -> None:
         """The stage's files."""
         self.stage.save(folder / "stage1")

@@ -12,7 +12,7 @@ from s2r_bench.errors import EnvironmentLacksError, LeakageError, S2RError, Usag
 from s2r_bench.files import write_json
 from s2r_bench.options import Options
 from s2r_bench.records import RunRecord, RunSpec
-from s2r_bench.simulator import Budget
+from s2r_bench.simulator import Budget, Diagnosable
 from s2r_bench.steps.checkpoint import Fitted, is_checkpoint, open_checkpoint
 from s2r_bench.steps.environment import environment, peak_memory_mb
 from s2r_bench.steps.fit import FitJob, logged_to, ready
@@ -165,7 +165,9 @@ class Grid:
             simulated = SimulatedSet(
                 self.store, fitted, world=world.name, preset=world.preset, seed=seed, progress=self.progress
             )
-            arm = Arm(one.name, simulated, fitted.method.cls.card)
+            own = fitted.simulator if issubclass(fitted.method.cls, Diagnosable) else None
+            diagnose = own.diagnose if isinstance(own, Diagnosable) else None
+            arm = Arm(one.name, simulated, fitted.method.cls.card, diagnose)
         result = self.task.run(arm, request.world, seed, cell.folder)
         facts = environment(request.device)
         write_json(cell.folder / "env.json", facts)

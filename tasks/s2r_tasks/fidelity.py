@@ -27,6 +27,7 @@ from pydantic import Field
 
 from s2r_bench.errors import UsageError
 from s2r_bench.options import Options
+from s2r_bench.records import Score
 from s2r_bench.simulator import PairSet
 from s2r_bench.task import Arm, MetricInfo, Task, TaskResult
 from s2r_bench.worlds.base import World
@@ -117,6 +118,8 @@ class Fidelity:
             answer = ruler.captures_only(sheet, captured)
         else:
             answer = self._answered(sheet, ruler, arm, world, pairs, chosen, captured, seed)
+        if arm.diagnose is not None:
+            sheet.scores.extend(Score("all", "", name, value) for name, value in arm.diagnose(pairs, seed).items())
         artifacts = keep_views(workdir, answer, captured, self.options.kept_views)
         artifacts |= keep_clouds(workdir, answer, captured, ruler.cloud) | keep_world(workdir, world)
         return TaskResult(sheet.scores, sheet.failures, artifacts)

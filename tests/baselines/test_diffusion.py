@@ -9,7 +9,7 @@ from s2r_baselines._diffusion.maps import MapCode
 from s2r_baselines._diffusion.nets import Denoiser
 from s2r_baselines._diffusion.noise import NoiseProcess
 from s2r_baselines._diffusion.options import CodeOptions, DiffusionOptions, NetOptions, StageOptions
-from s2r_baselines._diffusion.stage import Stage, draw_generator
+from s2r_baselines._diffusion.stage import Calibration, Stage, draw_generator
 from s2r_bench.depth_code import DepthCode, ResidualCode, apply_residual, residual_of
 from s2r_bench.engine.loop import TrainOptions
 from s2r_bench.errors import DataError
@@ -106,7 +106,17 @@ def test_whitening_is_undone_exactly_and_evens_the_spread():
     whitening = Whitening.fitted(latents.movedim(1, -1).flatten(0, 2), 4)
     white = whitening.apply(latents)
     assert torch.allclose(whitening.undo(white), latents, atol=1e-5)
-    assert torch.allclose(white.std((0, 2, 3)), torch.full((32,), 0.5), atol=1e-3)
+    assert torch.allclose(white[:, :16].std((0, 2, 3)), torch.full((16,), 0.5), atol=1e-3)
+    assert torch.equal(white[:, 16:], latents[:, 16:])  # a mask is left alone
+
+
+def test_calibration_mends_spread_and_hole_rate():
+    dice = torch.Generator().manual_seed(0)
+    wanted = torch.stack([torch.randn(10000, generator=dice), (torch.rand(10000, generator=dice) - 0.1).sign()])
+    drawn = torch.stack([0.5 * torch.randn(10000, generator=dice), 0.6 + 0.3 * torch.randn(10000, generator=dice)])
+    mended = Calibration.fitted(drawn, wanted, spread=True).apply(drawn)
+    assert float((mended[1] <= 0).float().mean()) == pytest.approx(float((wanted[1] <= 0).float().mean()), abs=1e-3)
+    assert float(mended[0].std()) == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])

@@ -52,10 +52,12 @@ class SpaceToDepth:
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """Per-cell cosine transform and standardisation of latents: linear, invertible, fixed on the training pairs.
+    """Standardised cosine coefficients of the first map's cells: linear, invertible, fixed on the training pairs.
+
+    The channels of the other maps are left as they are: a mask's energy is in its edges, which whitening would drown.
 
     Attributes:
-        mean, scale: (L,) of the transformed latents; `scale` brings each to `SPREAD`.
+        mean, scale: (factor^2,) of the transformed channels; `scale` brings each to `SPREAD`.
         factor: pixels of a cell's side.
     """
 
@@ -66,30 +68,31 @@ class Whitening:
     @classmethod
     def fitted(cls, latents: Tensor, factor: int) -> "Whitening":
         """Fix the constants on latents (N, L)."""
-        turned = latents.double() @ _cell_basis(latents.shape[1], factor).T
+        turned = latents[:, : factor**2].double() @ _cell_basis(factor).T
         deviation = turned.std(0).clamp(min=1e-4)
         return cls(turned.mean(0).float(), (SPREAD / deviation).float(), factor)
 
     def apply(self, latents: Tensor) -> Tensor:
-        """(B, L, h, w) -> the same shape, standardised."""
-        basis = _cell_basis(latents.shape[1], self.factor).to(latents)
-        turned = torch.einsum("kl,blhw->bkhw", basis, latents)
-        return (turned - self.mean.to(latents)[:, None, None]) * self.scale.to(latents)[:, None, None]
+        """(B, L, h, w) -> the same shape, the first map's channels standardised."""
+        first, others = latents[:, : self.factor**2], latents[:, self.factor**2 :]
+        turned = torch.einsum("kl,blhw->bkhw", _cell_basis(self.factor).to(latents), first)
+        mean, scale = (part.to(latents)[:, None, None] for part in (self.mean, self.scale))
+        return torch.cat([(turned - mean) * scale, others], 1)
 
     def undo(self, latents: Tensor) -> Tensor:
         """The inverse of `apply`."""
-        basis = _cell_basis(latents.shape[1], self.factor).to(latents)
-        turned = latents / self.scale.to(latents)[:, None, None] + self.mean.to(latents)[:, None, None]
-        return torch.einsum("kl,bkhw->blhw", basis, turned)
+        first, others = latents[:, : self.factor**2], latents[:, self.factor**2 :]
+        mean, scale = (part.to(latents)[:, None, None] for part in (self.mean, self.scale))
+        turned = torch.einsum("kl,bkhw->blhw", _cell_basis(self.factor).to(latents), first / scale + mean)
+        return torch.cat([turned, others], 1)
 
 
-def _cell_basis(channels: int, factor: int) -> Tensor:
-    """(L, L) orthonormal: a two-dimensional cosine transform of each map's cell, float64."""
+def _cell_basis(factor: int) -> Tensor:
+    """(factor^2, factor^2) orthonormal two-dimensional cosine transform of a cell, float64."""
     n = torch.arange(factor, dtype=torch.float64)
     one = torch.cos(torch.pi * (n[None] + 0.5) * n[:, None] / factor) * (2 / factor) ** 0.5
     one[0] /= 2**0.5
-    cell = torch.kron(one, one)
-    return torch.block_diag(*[cell] * (channels // factor**2))
+    return torch.kron(one, one)
 
 
 class KLCodec:

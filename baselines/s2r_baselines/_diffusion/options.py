@@ -43,8 +43,10 @@ class CodeOptions(Options):
         by_range: one gain of the residual code for each range; False: one for all.
         validity: "distance" codes holes as the signed distance to the next border, cut at `reach` pixels, which has
             the same sign as "sign" and varies smoothly, as what a diffusion generates should.
-        whiten: give every coefficient of a cell (an orthonormal cosine transform of its pixels, so nothing is lost)
-            unit spread. What the network gets wrong then has the spectrum of the noise instead of being white.
+        whiten: give every coefficient of the residual's cells (an orthonormal cosine transform of the pixels, so
+            nothing is lost) the same spread. What the network gets wrong then has the noise's own spectrum.
+        calibrate: fix two constants on draws for training frames: a factor of the coded residual and the threshold
+            of validity, so that spread and hole rate are right. Few sampling steps average, which shrinks both.
         geometry: add the clean depth's gradients and the viewing ray to the condition ("s2d" only; with a pretrained
             codec the condition is what the codec can carry).
         max_residual_m: captures farther than this from the clean depth count as missing (official: 0.5).
@@ -57,9 +59,10 @@ class CodeOptions(Options):
     residual_form: Literal["asinh", "linear"] = "asinh"
     spread: float = Field(0.5, gt=0)
     by_range: bool = True
-    validity: Literal["distance", "sign"] = "distance"
+    validity: Literal["distance", "sign"] = "sign"
     reach: float = Field(4.0, ge=1)
     whiten: bool = True
+    calibrate: bool = True
     geometry: bool = True
     max_residual_m: float = Field(0.2, gt=0)
     upscale: int = Field(1, ge=1)

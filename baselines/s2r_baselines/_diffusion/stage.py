@@ -1,6 +1,7 @@
 """One diffusion stage: fitted on pairs, drawn from frame by frame, saved and loaded."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from s2r_bench.types import DepthFrame, DepthPair
 
 TARGET_MAPS = 2
 CODE_SAMPLE_PAIRS = 64
+CALIBRATION_PAIRS = 24
 
 
 class Stage:
@@ -43,6 +45,7 @@ class Stage:
         self.codec: Codec = _codec(options, self.device)
         self.process = NoiseProcess(options.diffusion)
         self.whitening: Whitening | None = None
+        self.calibration = Calibration()
         self._start: dict[str, Tensor] | None = None
 
     def start_from(self, other: "Stage") -> None:
@@ -85,6 +88,8 @@ class Stage:
         loop = Loop(network, train, seed=seed, device=self.device.type, workdir=workdir)
         result = loop.run(lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss)
         self._use(network, result.weights)
+        if self.options.code.calibrate:
+            self.calibration = self._calibrate(pairs, seed, earlier)
         return result
 
     def draw(self, frame: DepthFrame, generator: torch.Generator, earlier: Tensor | None = None) -> Tensor:
@@ -104,7 +109,7 @@ class Stage:
             return output.float()
 
         drawn = self.process.sample(predict, shape, [generator], self.device)
-        maps = self.decode_target(drawn)[0].cpu()
+        maps = self.calibration.apply(self.decode_target(drawn)[0].cpu())
         return maps[:, :: self.options.code.upscale, :: self.options.code.upscale][:, :height, :width].contiguous()
 
     def depth(self, frame: DepthFrame, maps: Tensor) -> np.ndarray:
@@ -131,6 +136,28 @@ class Stage:
         """The inverse of `encode_target`, up to the codec's own error."""
         return self.codec.decode(latents if self.whitening is None else self.whitening.undo(latents), TARGET_MAPS)
 
+    def codec_error(self, pairs: PairSet) -> dict[str, float]:
+        """Millimetres between the captures and decode(encode(captures)): what no sampler of this stage can get under.
+
+        Returns:
+            "codec_mae_mm", and "codec_mae_edge_mm" within two pixels of a depth edge (where there are any).
+        """
+        assert self.maps is not None  # asked of fitted stages only
+        off, edge = [], []
+        for index in _spaced(len(pairs), CODE_SAMPLE_PAIRS):
+            pair = pairs[index]
+            target, _ = self.maps.target(pair)
+            upscale, (height, width) = self.options.code.upscale, pair.clean.size
+            padded = _pad(_enlarge(target, upscale), self._multiple())[None].to(self.device)
+            maps = self.decode_target(self.encode_target(padded))[0].cpu()
+            back = self.maps.decode(pair.clean, maps[:, ::upscale, ::upscale][:, :height, :width])
+            seen = self.maps.seen(pair).numpy() & (back > 0)
+            off.append(np.abs(back - pair.captured.depth)[seen])
+            edge.append(_near_edges(pair.clean.depth)[seen])
+        error, near = np.concatenate(off), np.concatenate(edge)
+        found = {"codec_mae_mm": 1000 * float(error.mean())}
+        return found | ({"codec_mae_edge_mm": 1000 * float(error[near].mean())} if near.any() else {})
+
     @property
     def parameters(self) -> int:
         """Trainable parameters."""
@@ -149,7 +176,7 @@ class Stage:
             constants = {"mean": self.whitening.mean, "scale": self.whitening.scale}
             write_tensors(folder / "whitening.safetensors", constants)
         residual = self.maps.residual.as_dict() if self.maps.residual else None
-        write_json(folder / "stage.json", {"residual": residual, "earlier": self.earlier})
+        write_json(folder / "stage.json", {"residual": residual, "calibration": asdict(self.calibration)})
 
     def load(self, folder: Path) -> None:
         """Become what `save` wrote.
@@ -160,6 +187,7 @@ class Stage:
         note = read_json(folder / "stage.json")
         residual = ResidualCode.from_dict(note["residual"]) if note["residual"] else None
         self.maps = MapCode(self.options.code, residual)
+        self.calibration = Calibration(**note["calibration"])
         if self.options.code.whiten:
             constants = read_tensors(folder / "whitening.safetensors")
             self.whitening = Whitening(constants["mean"], constants["scale"], self.codec.factor)
@@ -224,12 +252,60 @@ class Stage:
         except ValueError as wrong:
             raise DataError(str(wrong)) from None
 
+    def _calibrate(self, pairs: PairSet, seed: int, earlier: Sequence[Tensor] | None) -> "Calibration":
+        assert self.maps is not None  # called at the end of fit
+        self.calibration = Calibration()
+        drawn, wanted, known = [], [], []
+        for index in _spaced(len(pairs), CALIBRATION_PAIRS):
+            pair = pairs[index]
+            generator = draw_generator(seed_of(seed, "calibration", index), 0, 0)
+            drawn.append(self.draw(pair.clean, generator, None if earlier is None else earlier[index]).flatten(1))
+            wanted.append(self.maps.target(pair)[0].flatten(1))
+            known.append(torch.from_numpy(pair.clean.valid).flatten())
+        mask = torch.cat(known)
+        return Calibration.fitted(
+            torch.cat(drawn, 1)[:, mask], torch.cat(wanted, 1)[:, mask], spread=self.maps.residual is not None
+        )
+
     def _multiple(self) -> int:
         levels = len(self.options.net.channels) if not self.options.net.pretrained else 4
         return int(self.codec.factor * 2 ** (levels - 1))
 
     def _autocast(self) -> bool:
         return self.device.type == "cuda" and self.options.train.precision != "fp32"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Two constants fixed on the training pairs: `gain` of the coded residual, `threshold` of validity."""
+
+    gain: float = 1.0
+    threshold: float = 0.0
+
+    @classmethod
+    def fitted(cls, drawn: Tensor, wanted: Tensor, *, spread: bool) -> "Calibration":
+        """From drawn and wanted maps (2, N) of the same frames; `spread`: whether the first map is a residual."""
+        seen = wanted[1] > 0
+        threshold = _quantile(drawn[1], 1 - float(seen.float().mean()))
+        kept = drawn[1] > threshold
+        if not (spread and seen.any() and kept.any()):
+            return cls(threshold=threshold)
+        return cls(gain=_half_width(wanted[0][seen]) / max(_half_width(drawn[0][kept]), 1e-6), threshold=threshold)
+
+    def apply(self, maps: Tensor) -> Tensor:
+        """Calibrated maps (2, H, W): validity is positive where a value is."""
+        return torch.stack([maps[0] * self.gain, maps[1] - self.threshold])
+
+
+def _half_width(values: Tensor) -> float:
+    """Half the distance between the 10 % and the 90 % quantile."""
+    return (_quantile(values, 0.9) - _quantile(values, 0.1)) / 2
+
+
+def _quantile(values: Tensor, share: float) -> float:
+    """A quantile of any number of values (torch's own stops at 16 million)."""
+    ordered = values.flatten().sort().values
+    return float(ordered[min(int(share * len(ordered)), len(ordered) - 1)])
 
 
 class _Items:
@@ -293,6 +369,18 @@ class _Items:
         return self.cache[index]
 
 
+def _near_edges(depth: np.ndarray, jump: float = 0.05, reach: int = 2) -> np.ndarray:
+    """(H, W) bool: within `reach` pixels of a relative depth step larger than `jump`."""
+    from scipy.ndimage import binary_dilation
+
+    steps = np.zeros(depth.shape, bool)
+    for axis in (0, 1):
+        ratio = np.abs(np.diff(np.log(np.where(depth > 0, depth, 1.0)), axis=axis)) > jump
+        steps |= np.pad(ratio, [(0, 1) if a == axis else (0, 0) for a in (0, 1)])
+    near: np.ndarray = binary_dilation(steps, iterations=reach)
+    return near
+
+
 def _spaced(count: int, most: int) -> list[int]:
     indices: list[int] = np.linspace(0, count - 1, min(count, most)).astype(int).tolist()
     return indices
@@ -311,13 +399,14 @@ def _grow_into(network: nn.Module, weights: dict[str, Tensor]) -> None:
 
 
 def _latent_weight(weight: Tensor, factor: int, latent: Literal["pixels", "cells", "kl"]) -> Tensor:
-    # "pixels": every pixel has a channel of its own and keeps its own weight; otherwise the channels of a cell mix its
-    # pixels, and weigh what these weigh on average (each map apart where the codec keeps maps apart)
-    if latent == "pixels":
-        return nn.functional.pixel_unshuffle(weight, factor)
+    # "pixels": every pixel has a channel of its own and keeps its own weight; "cells": the first map's channels mix the
+    # pixels of a cell, and weigh what these weigh on average; "kl": all channels do, of all maps
+    if latent == "kl":
+        return nn.functional.avg_pool2d(weight.mean(1, keepdim=True), factor)
+    own = nn.functional.pixel_unshuffle(weight, factor)
     if latent == "cells":
-        return nn.functional.avg_pool2d(weight, factor).repeat_interleave(factor**2, 1)
-    return nn.functional.avg_pool2d(weight.mean(1, keepdim=True), factor)
+        own[:, : factor**2] = own[:, : factor**2].mean(1, keepdim=True)
+    return own
 
 
 def _pad_to(maps: Tensor, side: int) -> Tensor:

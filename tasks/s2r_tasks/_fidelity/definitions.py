@@ -62,6 +62,11 @@ METRICS: Mapping[str, MetricInfo] = {
     "w1_range": _described("residual W1 by range", "mm", _MM),
     "w1_angle": _described("residual W1 by incidence", "mm", _MM),
     "diversity": _described("std over draws", "mm", _MM),
+    "codec_mae_mm": _described("codec error", "mm", 1),
+    "codec_mae_edge_mm": _described("codec error at edges", "mm", 1),
+    "stage1_told": _described("stage I patches told from captures", "%", 100),
+    "stage2_told": _described("stage II patches told from captures", "%", 100),
+    "captured_kept": _described("captured patches taken for captures", "%", 100),
     **_BASIC,
     **{
         f"captured_{name}": MetricInfo(f"{info.title}, captured", info.unit, info.scale, "none", DESCRIBED)
