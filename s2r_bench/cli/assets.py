@@ -1,7 +1,8 @@
 """data and methods: what there is to run on, and with."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -22,6 +23,14 @@ def add_data(data: typer.Typer) -> None:
     """Register `data`."""
     common.command(data, "list", examples=["s2r-bench data list"])(data_list)
     common.command(data, "info", examples=["s2r-bench data info mini", "s2r-bench data info my-pairs/"])(data_info)
+    common.command(
+        data,
+        "prepare",
+        examples=[
+            "s2r-bench data prepare kinect --from PATH/redkitchen",
+            "s2r-bench data prepare my-room --kind pairs --from DIR",
+        ],
+    )(data_prepare)
     common.command(data, "verify", examples=["s2r-bench data verify my-pairs/"])(data_verify)
 
 
@@ -48,10 +57,22 @@ def methods_show(
     card = asdict(method.cls.card)
     document = {"name": method.name, "card": card, "preset": preset or "tiny", "options": options}
     lines = [f"{key}: {value}" for key, value in {"name": method.name, **card}.items()]
-    lines += [f"options at preset {preset or 'tiny'} (--set NAME=VALUE):", *(f"  {k}: {v}" for k, v in options.items())]
+    lines += [f"options at preset {preset or 'tiny'} (--set NAME=VALUE):", *_dotted(options)]
     session.answer(document, "\n".join(lines))
 
 
+def _dotted(options: dict[str, Any], prefix: str = "  ") -> Iterator[str]:
+    for name, value in options.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}={value}"
+
+
+LICENCE_STEPS = {
+    "kinect": "Download the RedKitchen sequence of Microsoft 7-Scenes (licence MSR-LA, non-commercial research)",
+    "sweethome3d": "Download the Debian package sweethome3d-furniture (apt-get download sweethome3d-furniture)",
+}
 WORLD_LINES = {
     "mini": "built in: procedural furniture and rooms, a virtual active-stereo sensor",
     "kinect": "real Kinect captures of a room (7-Scenes) beside the clean surface; you download it",
@@ -90,12 +111,57 @@ def data_info(
     session.answer(document, "\n".join(lines))
 
 
+def data_prepare(
+    session: Session,
+    name: Annotated[str, typer.Argument(help="kinect, sweethome3d, or a name for your own pairs.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="What was downloaded or recorded.", metavar="PATH")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Instead of HOME/data/NAME.", metavar="DIR")] = None,
+    kind: Annotated[
+        Literal["auto", "pairs", "sequence", "cad"], typer.Option("--kind", help="What the source is.")
+    ] = "auto",
+    layout: Annotated[
+        Literal["auto", "7scenes", "tum"], typer.Option("--layout", help="Of a recorded sequence.")
+    ] = "auto",
+    split: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="First and last frame of a split; repeat.", metavar="train=0000:0519"),
+    ] = None,
+    sensor: Annotated[str | None, typer.Option("--sensor", help="Its name in records and tables.")] = None,
+    scene: Annotated[str | None, typer.Option("--scene", help="Name of the room.")] = None,
+    every: Annotated[int, typer.Option("--every", min=1, help="A pair of every n-th frame of a sequence.")] = 1,
+) -> None:
+    """Make a data set ready: pairs from an RGB-D sequence with poses, from a folder of pairs, or a CAD library."""
+    from s2r_bench.data.prepare import SequenceSettings, prepare
+    from s2r_bench.data.splits import parse_ranges
+
+    if source is None:
+        told = LICENCE_STEPS.get(name, "Record or download it")
+        raise UsageError(f"{told}, then: s2r-bench data prepare {name} --from PATH")
+    found = prepare(
+        name,
+        source,
+        session.home,
+        out=out,
+        kind=kind,
+        layout=layout,
+        splits=parse_ranges(split) if split else None,
+        sensor=sensor,
+        scene=scene,
+        settings=SequenceSettings(every=every),
+        progress=lambda stage, done, total: session.progress(done, total, stage),
+    )
+    lines = [f"{key}: {value}" for key, value in found.items()]
+    session.answer({"command": "data prepare", **found}, "\n".join(lines))
+
+
 def data_verify(
     session: Session,
     name: Annotated[str, typer.Argument(help="A folder of pairs, or a world that is one.")] = "kinect",
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
 ) -> int:
-    """Check a folder of pairs: damaged files, wrong units, poses or intrinsics, swapped sides. Exit 5 if anything is."""
+    """Check a folder of pairs: damaged files, wrong units, poses or intrinsics, swapped sides. Exit 5 if so."""
     from s2r_bench.data.verify import verify_pairs
 
     folder = _folder(session, name)

@@ -153,21 +153,19 @@ def write_report(records: "Sequence[RunRecord]", out: Path, formats: Sequence[st
 
 
 def table(records: "Sequence[RunRecord]") -> str | None:
-    """Figures of the whole set, a row a metric and a column an arm, mean over seeds and samples."""
+    """The tables of the records, as wide as the terminal."""
+    import os
+    import shutil
+    import sys
+
+    from s2r_bench import registry
+
     if not records:
         return None
-    arms = list(dict.fromkeys(record.spec.method for record in records))
-    sums: dict[str, dict[str, list[float]]] = {}
-    for record in records:
-        for score in record.scores:
-            if not score.category:
-                sums.setdefault(score.metric, {}).setdefault(record.spec.method, []).append(score.value)
-    width = max(12, *(len(arm) + 2 for arm in arms))
-    lines = [f"{'':<36}" + "".join(f"{arm:>{width}}" for arm in arms)]
-    for metric, by_arm in sums.items():
-        cells = [f"{sum(by_arm[arm]) / len(by_arm[arm]):.5g}" if arm in by_arm else "-" for arm in arms]
-        lines.append(f"{metric:<36}" + "".join(f"{cell:>{width}}" for cell in cells))
-    return "\n".join(lines)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    width = shutil.get_terminal_size((160, 24)).columns
+    member = registry.module(REPORTS, "document")
+    return str(member.terminal(list(records), width=width, colour=colour)).rstrip()
 
 
 def _chosen(

@@ -67,12 +67,12 @@ class Session:
         elif text:
             print(text, flush=True)  # noqa: T201
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, what: str = "frames") -> None:
         """One line that is written over, on a terminal only."""
         if self.quiet or not sys.stderr.isatty() or os.environ.get("CI"):
             return
         end = "\n" if done == total else ""
-        sys.stderr.write(f"\r  {done}/{total} frames{end}")
+        sys.stderr.write(f"\r  {done}/{total} {what}{end}")
         sys.stderr.flush()
 
     def run(self, work: Callable[[], int | None]) -> int:

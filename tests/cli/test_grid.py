@@ -1,0 +1,168 @@
+"""evaluate and train: cells, caching, failures, leakage, JSON, plans."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def evaluate(cli_here, pair_folder, plugins):
+    def run(*more, method=None):
+        words = ["evaluate", "-t", plugins / "close.py", "-d", pair_folder, "--preset", "smoke"]
+        return cli_here(*words, "-m", method or plugins / "dummy.py", *more)
+
+    return run
+
+
+def test_scores_are_kept_and_found_again(evaluate, home):
+    code, out, _ = evaluate("--json", "--seeds", "2")
+    document = json.loads(out)
+    assert code == 0
+    assert [(cell["arm"], cell["seed"], cell["status"]) for cell in document["cells"]] == [
+        ("floor", 0, "done"),
+        ("dummy", 0, "done"),
+        ("floor", 1, "done"),
+        ("dummy", 1, "done"),
+    ]
+    floor, dummy = (cell["scores"][0]["mean"] for cell in document["cells"][:2])
+    assert floor == pytest.approx(0.008, abs=0.001)  # mean of |N(0, 10 mm)|
+    assert dummy == pytest.approx(0.0113, abs=0.002)  # two such noises together
+    assert {cell["costs"].get("fit_steps") for cell in document["cells"]} == {None, 6.0}
+    again = json.loads(evaluate("--json", "--seeds", "2")[1])
+    assert {cell["status"] for cell in again["cells"]} == {"cached"}
+    assert [cell["scores"] for cell in again["cells"]] == [cell["scores"] for cell in document["cells"]]
+    assert (home / "by-name" / "close-dummy-wall-smoke-s1" / "config.yaml").is_file()
+
+
+def test_a_plan_computes_nothing(evaluate, home):
+    plan = json.loads(evaluate("-n", "--json")[1])
+    assert plan["to_do"] == 2
+    assert not (home / "runs").exists()
+    evaluate()
+    assert json.loads(evaluate("-n", "--json")[1])["to_do"] == 0
+    assert json.loads(evaluate("-n", "--json", "--overwrite", "always")[1])["to_do"] == 2
+    changed = json.loads(evaluate("-n", "--json", "--set", "dummy.noise=0.02")[1])
+    assert [(cell["fit"], cell["score"]) for cell in changed["cells"]] == [(None, "cached"), ("to do", "to do")]
+
+
+def test_a_failed_cell_does_not_stop_the_others(evaluate, cli_here, plugins):
+    code, out, err = evaluate("-m", "gaussian-binned", "--set", "dummy.fail=simulate", "--json")
+    assert code == 1
+    assert {cell["arm"]: cell["status"] for cell in json.loads(out)["cells"]} == {
+        "floor": "done",
+        "dummy": "failed",
+        "gaussian-binned": "done",
+    }
+    assert "simulate broke" in err
+    assert "Traceback" not in err
+    failed = json.loads(cli_here("results", "ls", "--failed", "--json")[1])
+    assert [(row["method"], row["status"]) for row in failed] == [("dummy", "failed")]
+    assert "simulate broke" in failed[0]["message"]
+    _, _, err = evaluate("--set", "dummy.fail=simulate", "--overwrite", "never")
+    assert "failed before" in err
+
+
+def test_training_on_what_is_scored_is_refused_then_stamped(evaluate, cli_here):
+    code, _, err = evaluate("--set", "task.split=train")
+    assert code == 3
+    assert "--allow-leakage" in err
+    code, out, _ = evaluate("--set", "task.split=train", "--allow-leakage", "--json")
+    assert code == 0
+    key = json.loads(out)["cells"][1]["key"]
+    record = json.loads(cli_here("results", "show", key, "--json")[1])
+    assert record["spec"]["options"]["leakage"] == ["room0"]
+
+
+def test_a_changed_plug_in_is_another_method(evaluate, plugins, tmp_path):
+    mine = tmp_path / "dummy.py"
+    shutil.copy(plugins / "dummy.py", mine)
+    evaluate(method=mine)
+    assert json.loads(evaluate("-n", "--json", method=mine)[1])["to_do"] == 0
+    mine.write_text(mine.read_text() + "\n# a comment\n")
+    assert json.loads(evaluate("-n", "--json", method=mine)[1])["to_do"] == 0
+    mine.write_text(mine.read_text().replace("1e-3", "2e-3"))
+    assert json.loads(evaluate("-n", "--json", method=mine)[1])["to_do"] == 1
+
+
+def test_train_gives_a_checkpoint_that_evaluate_and_simulate_take(cli_here, evaluate, plugins, pair_folder, tmp_path):
+    code, out, _ = cli_here("train", plugins / "dummy.py", "-d", pair_folder, "--max-steps", "3", "--json")
+    checkpoint = json.loads(out)["fits"][0]["checkpoint"]
+    described = json.loads((Path(checkpoint) / "simulator.json").read_text())
+    assert code == 0
+    assert described["trained_scenes"] == ["room0"]
+    assert described["report"]["steps"] == 3
+    assert described["sensor"] == "test sensor"
+    assert json.loads(evaluate("--json", method=checkpoint)[1])["cells"][1]["costs"]["fit_steps"] == 3
+    code, out, _ = cli_here("simulate", "--checkpoint", checkpoint, "-d", pair_folder, "-o", tmp_path / "sim")
+    assert code == 0
+    assert (tmp_path / "sim" / "manifest.json").is_file()
+    assert len(list((tmp_path / "sim" / "captured").iterdir())) == 4
+    code, _, err = cli_here(
+        "simulate", "--checkpoint", checkpoint, "-d", pair_folder, "-o", tmp_path / "sim", "--seed", "1"
+    )
+    assert code == 2
+    assert "another output folder" in err
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "gone"])
+def test_a_damaged_checkpoint_is_named(cli_here, plugins, pair_folder, damage):
+    _, out, _ = cli_here("train", plugins / "dummy.py", "-d", pair_folder, "--json")
+    checkpoint = json.loads(out)["fits"][0]["checkpoint"]
+    file = Path(checkpoint) / "dummy.json"
+    content = file.read_text()
+    file.unlink()
+    if damage != "gone":
+        file.write_text("" if damage == "empty" else content[:-2])
+    code, _, err = cli_here("simulate", "--checkpoint", checkpoint, "-d", pair_folder)
+    assert code == 3
+    assert err.count("\n") == 1
+    assert "dummy.json" in err
+
+
+def test_a_full_disk_is_four_and_nothing_is_half_written(evaluate, home, monkeypatch):
+    import errno
+
+    replace = Path.replace
+
+    def full(self, target):
+        if Path(target).name == "result.json":
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    code, _, err = evaluate()
+    assert code == 4
+    assert "no space left" in err
+    assert "result.json" in err
+    assert not list(home.glob("runs/*/*/result.json*"))
+    monkeypatch.undo()
+
+
+def test_options_and_config_errors_are_two(evaluate, cli_here, tmp_path):
+    code, _, err = evaluate("--set", "dummy.nosuch=1")
+    assert code == 2
+    assert "nosuch" in err
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("methods: [no-sim]\nworld: mini\nmax_steps: -1\n")
+    code, _, err = cli_here("run", suite)
+    assert code == 2
+    assert f"{suite}:3 max_steps: should be greater than 0" in err
+
+
+def test_export_and_report(evaluate, cli_here, tmp_path):
+    evaluate()
+    code, out, _ = cli_here("results", "export")
+    rows = out.strip().splitlines()
+    assert code == 0
+    assert rows[0] == "task,method,world,preset,protocol,seed,key,sample,category,metric,value"
+    assert len(rows) == 1 + 2 * 4
+    code, out, _ = cli_here("results", "export", "-f", "parquet", "-o", tmp_path / "scores.parquet")
+    assert code == 0
+    assert (tmp_path / "scores.parquet").stat().st_size > 0
+
+
+def test_unfinished_methods_are_named_in_an_empty_home(cli_here):
+    assert cli_here("report")[0] == 3
+    assert cli_here("results", "ls")[0] == 0

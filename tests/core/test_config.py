@@ -1,0 +1,112 @@
+"""Suites: precedence, places of errors, round trip."""
+
+import pytest
+
+from s2r_bench.config import SuiteConfig, as_yaml, load_suite, suites, template
+from s2r_bench.errors import DataError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch):
+    for name in ("WORLD", "TASK", "PRESET", "SEEDS", "DEVICE", "MAX_STEPS"):
+        monkeypatch.delenv(f"S2R_{name}", raising=False)
+
+
+@pytest.fixture
+def suite(tmp_path):
+    path = tmp_path / "suite.yaml"
+    path.write_text("preset: tiny\nseeds: 2\nmethods:\n  no-sim:\n  ours:\n    lr: 0.1\n    net: {width: 3}\n")
+    return path
+
+
+def test_every_built_in_suite_and_the_template_load(tmp_path):
+    assert "quickstart" in suites()
+    for name in suites():
+        assert load_suite(name).methods
+    path = tmp_path / "t.yaml"
+    path.write_text(template())
+    assert load_suite(str(path)).name == "my-suite"
+
+
+def test_quickstart_is_what_the_readme_says():
+    config = load_suite("quickstart")
+    assert (config.world.name, config.task.name, config.preset) == ("mini", "fidelity", "tiny")
+    assert [method.name for method in config.methods] == ["no-sim", "gaussian-binned", "sd", "ours"]
+
+
+def test_flag_beats_set_beats_environment_beats_file_beats_default(suite, monkeypatch):
+    assert load_suite(str(suite)).device == "auto"
+    assert load_suite(str(suite)).preset == "tiny"
+    monkeypatch.setenv("S2R_PRESET", "smoke")
+    assert load_suite(str(suite)).preset == "smoke"
+    assert load_suite(str(suite), sets=["preset=small"]).preset == "small"
+    assert load_suite(str(suite), sets=["preset=small"], flags={"preset": "paper"}).preset == "paper"
+    assert load_suite(str(suite), flags={"preset": None}).preset == "smoke"
+
+
+def test_options_go_where_their_names_say(suite):
+    config = load_suite(str(suite), sets=["ours.net.width=5", "world.noise=2", "task.frames=7", "seeds=[4, 5]"])
+    assert config.methods[1].options == {"lr": 0.1, "net": {"width": 3}, "net.width": 5}
+    assert config.world.options == {"noise": 2}
+    assert config.task.options == {"frames": 7}
+    assert config.seeds == (4, 5)
+
+
+def test_a_path_with_dots_takes_options_by_its_stem():
+    config = load_suite(None, base={"methods": ["./my_sim.py:Mine"]}, sets=["my_sim.noise=1"])
+    assert config.methods[0].options == {"noise": 1}
+
+
+def test_bare_names_belong_to_the_one_method():
+    config = load_suite(None, sets=["steps=3", "net.width=4"], only="ours")
+    assert config.methods[0].options == {"steps": 3, "net.width": 4}
+
+
+def test_a_file_s_options_stay_when_methods_are_picked(suite):
+    config = load_suite(str(suite), flags={"methods": ["ours", "sd"]})
+    assert [(method.name, method.options) for method in config.methods] == [
+        ("ours", {"lr": 0.1, "net": {"width": 3}}),
+        ("sd", {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("methods: [no-sim]\nseed: 3\n", ":2 seed: there is no such field; did you mean 'seeds'?"),
+        ("methods: [no-sim]\nworld:\n  name: mini\n  optins: {}\n", ":4 world.optins: there is no such field"),
+        ("methods: [no-sim]\n\npreset: huge\n", ":3 preset: should be 'smoke', 'tiny', 'small' or 'paper'"),
+        ("methods: [no-sim\n", "is not YAML"),
+        ("- no-sim\n", "should be a mapping"),
+        ("methods: []\n", ":1 methods:"),
+        ("methods: [no-sim]\nseeds: []\n", ":2 seeds:"),
+    ],
+)
+def test_errors_name_file_line_and_field(tmp_path, text, said):
+    path = tmp_path / "suite.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as wrong:
+        load_suite(str(path))
+    assert str(path) in str(wrong.value)
+    assert said in str(wrong.value)
+
+
+def test_a_missing_file_and_a_wrong_name():
+    with pytest.raises(DataError, match="config init"):
+        load_suite("nosuch.yaml")
+    with pytest.raises(UsageError, match="Did you mean 'quickstart'"):
+        load_suite("quickstrat")
+    with pytest.raises(UsageError, match="neither a field"):
+        load_suite("quickstart", sets=["nosuch.lr=1"])
+
+
+def test_the_resolved_configuration_loads_again(suite, tmp_path):
+    config = load_suite(str(suite), sets=["world.noise=2"])
+    path = tmp_path / "again.yaml"
+    path.write_text(as_yaml(config))
+    assert load_suite(str(path)) == config
+
+
+def test_the_schema_describes_every_field():
+    properties = SuiteConfig.model_json_schema()["properties"]
+    assert all("description" in properties[name] for name in SuiteConfig.model_fields)
