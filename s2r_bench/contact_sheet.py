@@ -15,9 +15,11 @@ from s2r_bench.types import DepthArray, FloatArray
 from s2r_bench.worlds.pair_folder import read_depth
 
 MOST_OBJECTS = 12
+LONGEST_NAME = 24
 COLUMNS = ("clean depth (m)", "simulated depth (m)", "simulated - clean (mm)", "fused cloud")
 NOTHING = "0.85"  # grey, where there is no value
 CLOUD_PIXELS = 360
+_FAR = np.float32(1000)
 
 
 def contact_sheet(out: Path, objects: int = MOST_OBJECTS) -> Path:
@@ -50,7 +52,8 @@ class _Row:
     def __init__(self, out: Path, entry: dict[str, Any]) -> None:
         folder = out / entry["folder"]
         view = entry["views"][len(entry["views"]) // 2]
-        self.title = f"{entry['category']}\n{entry['id']}"
+        name = str(entry["id"])
+        self.title = f"{entry['category']}\n{name if len(name) <= LONGEST_NAME else '..' + name[2 - LONGEST_NAME :]}"
         self.clean = read_depth(folder / "clean" / f"{view}.png")
         self.simulated = read_depth(folder / "simulated" / f"{view}.png")
         both = (self.clean > 0) & (self.simulated > 0)
@@ -95,9 +98,13 @@ def _splatted(points: FloatArray, K: FloatArray, pose: FloatArray, pixels: int) 
     inside = (column >= 0) & (row >= 0) & (column < pixels) & (row < pixels)
     buffer = np.full(pixels * pixels, np.inf, dtype=np.float32)
     np.minimum.at(buffer, row[inside] * pixels + column[inside], camera[inside, 2].astype(np.float32))
-    filled = cv2.erode(buffer.reshape(pixels, pixels), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
-    filled = cv2.medianBlur(np.where(np.isfinite(filled), filled, 0).astype(np.float32), 5)
-    return np.where(filled > 0, cv2.bilateralFilter(filled, 9, 0.03, 4), 0).astype(np.float32)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+    filled = cv2.erode(np.minimum(buffer, _FAR).reshape(pixels, pixels), disc)
+    filled = cv2.medianBlur(filled, 5)
+    known = filled < _FAR
+    # far stands behind everything while smoothing, so that the bilateral filter does not mix it in
+    smooth = cv2.bilateralFilter(np.where(known, filled, _FAR).astype(np.float32), 9, 0.03, 4)
+    return np.where(known, smooth, 0).astype(np.float32)
 
 
 def _draw(rows: list[_Row], limit: float) -> bytes:

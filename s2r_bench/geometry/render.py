@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2r_bench.errors import DataError
-from s2r_bench.geometry.camera import intrinsics, look_at, pixel_rays
+from s2r_bench.geometry.camera import intrinsics, look_at
 from s2r_bench.types import DepthArray, FloatArray, Mesh
 
 __all__ = ["RayScene", "Rendering", "intrinsics", "look_at"]
@@ -50,7 +50,6 @@ class RayScene:
         self._scene: Any = o3d.t.geometry.RaycastingScene()
         self._tensor: Any = o3d.core.Tensor
         self.meshes = tuple(meshes)
-        self._rays: dict[tuple[bytes, tuple[int, int]], Float32Array] = {}
         for index, mesh in enumerate(self.meshes):
             _check(mesh, index)
             vertices = np.ascontiguousarray(mesh.vertices, dtype=np.float32)
@@ -68,20 +67,14 @@ class RayScene:
             world_from_cam: (4, 4) rigid pose, OpenCV axes.
             size: (height, width).
         """
-        rays = self._world_rays(K, world_from_cam, size)
+        rays = _world_rays(K, world_from_cam, size)
         answer = self._scene.cast_rays(self._tensor.from_numpy(rays))
-        depth = answer["t_hit"].numpy()
-        hit = np.isfinite(depth)
-        depth[~hit] = 0
-        instance = answer["geometry_ids"].numpy().astype(np.int32)  # 2**32 - 1 becomes -1
-        return Rendering(depth, _facing(answer["primitive_normals"].numpy(), rays[..., 3:], hit), instance)
+        instance = answer["geometry_ids"].numpy().view(np.int32)  # none is 2**32 - 1, which becomes -1
+        return Rendering(_missing_zero(answer), _facing(answer["primitive_normals"].numpy(), rays), instance)
 
     def depth(self, K: FloatArray, world_from_cam: FloatArray, size: tuple[int, int]) -> DepthArray:
         """(H, W) float32 z-depth alone, metres, 0 where nothing is hit: the same values as `render(...).depth`."""
-        answer = self._scene.cast_rays(self._tensor.from_numpy(self._world_rays(K, world_from_cam, size)))
-        depth: DepthArray = answer["t_hit"].numpy()
-        depth[~np.isfinite(depth)] = 0
-        return depth
+        return _missing_zero(self._scene.cast_rays(self._tensor.from_numpy(_world_rays(K, world_from_cam, size))))
 
     def hit_distance(self, origins: FloatArray | Float32Array, directions: FloatArray | Float32Array) -> Float32Array:
         """How far rays travel before they hit something (shadow rays, visibility tests).
@@ -103,21 +96,32 @@ class RayScene:
         away: Float32Array = self._scene.compute_distance(self._tensor.from_numpy(query)).numpy()
         return away
 
-    def _world_rays(self, K: FloatArray, world_from_cam: FloatArray, size: tuple[int, int]) -> Float32Array:
-        key = (np.asarray(K, dtype=np.float64).tobytes(), (size[0], size[1]))
-        if key not in self._rays:  # one camera usually takes all views of a scene
-            self._rays = {key: pixel_rays(K, size).astype(np.float32)}
-        rays = np.empty((*size, 6), dtype=np.float32)
-        rays[..., :3] = world_from_cam[:3, 3]
-        rays[..., 3:] = self._rays[key] @ world_from_cam[:3, :3].T.astype(np.float32)
-        return rays
+
+def _world_rays(K: FloatArray, world_from_cam: FloatArray, size: tuple[int, int]) -> Float32Array:
+    """(H, W, 6) origins and directions. A direction is linear in the pixel, so each component is an outer sum."""
+    height, width = size
+    by_u, by_v, constant = (world_from_cam[:3, :3] @ np.linalg.inv(K)).T
+    row = (np.arange(width)[:, None] * by_u).astype(np.float32)
+    column = (np.arange(height)[:, None] * by_v + constant).astype(np.float32)
+    rays = np.empty((height, width, 6), dtype=np.float32)
+    rays[..., :3] = world_from_cam[:3, 3]
+    for axis in range(3):
+        np.add(row[:, axis], column[:, axis, None], out=rays[..., 3 + axis])
+    return rays
 
 
-def _facing(normals: Float32Array, directions: Float32Array, hit: NDArray[np.bool_]) -> Float32Array:
-    """Normals turned against their rays: the winding of CAD faces cannot be trusted."""
-    away = np.einsum("hwc,hwc->hw", normals, directions) > 0
-    np.negative(normals, where=away[..., None], out=normals)
-    normals[~hit] = 0
+def _missing_zero(answer: Any) -> DepthArray:
+    depth: DepthArray = answer["t_hit"].numpy()
+    np.copyto(depth, 0, where=depth == np.inf)
+    return depth
+
+
+def _facing(normals: Float32Array, rays: Float32Array) -> Float32Array:
+    """Normals turned against their rays: the winding of CAD faces cannot be trusted. Misses stay 0."""
+    along = normals[..., 0] * rays[..., 3]
+    along += normals[..., 1] * rays[..., 4]
+    along += normals[..., 2] * rays[..., 5]
+    normals *= np.where(along > 0, np.float32(-1), np.float32(1))[..., None]
     return normals
 
 

@@ -8,6 +8,7 @@ from s2r_bench.geometry.camera import intrinsics, look_at, pixel_rays, project, 
 from s2r_bench.geometry.crop import ObjectFrame, crop_cloud, crop_mesh
 from s2r_bench.geometry.fuse import fuse_points, fuse_tsdf, voxel_mean
 from s2r_bench.geometry.io import read_cloud, read_mesh, write_cloud, write_mesh
+from s2r_bench.geometry.order import ordered_mesh
 from s2r_bench.geometry.points import (
     back_project,
     back_project_torch,
@@ -314,6 +315,33 @@ def test_fused_meshes_are_the_same_bytes_each_time():
     corners = first.vertices[first.faces]
     upwards = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 1]
     assert (upwards[(corners[..., 1] > 0.39).all(1)] >= -1e-12).mean() > 0.99  # winding: outwards
+
+
+def test_mesh_order_depends_on_values_alone():
+    rng = np.random.default_rng(0)
+    vertices = np.round(rng.normal(size=(40, 3)), 1).astype(np.float32)
+    vertices[7] = vertices[3]  # two at one place
+    vertices[5, 0], vertices[6, 0] = 0.0, -0.0
+    faces = rng.permuted(np.tile(np.arange(40, dtype=np.int32), (60, 1)), axis=1)[:, :3]
+    faces[0] = [3, 7, 9]  # has no area
+    one = ordered_mesh(vertices, faces)
+    shuffle, back = rng.permutation(40), np.empty(40, np.int32)
+    back[shuffle] = np.arange(40)
+    two = ordered_mesh(vertices[shuffle], np.roll(back[faces][rng.permutation(60)], 1, axis=1))
+    assert np.array_equal(one.vertices, two.vertices)
+    assert np.array_equal(one.faces, two.faces)
+    assert np.array_equal(one.vertices, np.unique(vertices.astype(np.float64) + 0.0, axis=0))
+    assert (one.faces[:, 0] == one.faces.min(1)).all()
+    assert len(one.faces) == 59 - sum({3, 7} <= set(face) for face in faces[1:].tolist())
+
+    def area_vectors(points, corners):
+        a, b, c = points[corners].transpose(1, 0, 2)
+        return np.cross(b - a, c - a)
+
+    # windings stay: the vectors of all faces are the same, in another order
+    before, after = area_vectors(vertices.astype(np.float64), faces), area_vectors(one.vertices, one.faces)
+    before = before[np.abs(before).sum(1) > 1e-9]
+    assert np.sort(before.round(6), axis=0) == pytest.approx(np.sort(after.round(6), axis=0))
 
 
 def test_fusion_that_finds_nothing_says_so():
