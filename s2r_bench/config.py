@@ -133,6 +133,30 @@ def _read(word: str) -> tuple[str, dict[str, Any], dict[str, int]]:
     return source, raw, lines
 
 
+def place(word: str | None, sections: Sequence[str], wrong: BaseException) -> str:
+    """`suite.yaml:14 ` if `wrong` is about an option that the file sets in one of `sections`, else "".
+
+    Args:
+        word: the suite, None where there is no file.
+        sections: dotted places where the owner's options may stand, such as `methods.ours`.
+        wrong: an error that came from pydantic's `ValidationError`, which names the option.
+    """
+    cause: BaseException | None = wrong
+    while cause is not None and not isinstance(cause, ValidationError):
+        cause = cause.__cause__ or cause.__context__
+    if word is None or cause is None:
+        return ""
+    source, _, lines = _read(word)
+    for error in cause.errors():
+        parts = [str(part) for part in error["loc"]]
+        while parts:  # a part of a value that is wrong stands in the line of the value
+            for section in sections:
+                if line := lines.get(".".join((section, *parts))):
+                    return f"{source}:{line} "
+            parts.pop()
+    return ""
+
+
 def as_yaml(config: SuiteConfig) -> str:
     """The resolved configuration as YAML that `load_suite` reads back."""
     return str(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))

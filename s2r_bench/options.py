@@ -67,6 +67,12 @@ def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
         inner = dict(values.get(head, {}))
         _put(inner, rest, value)
         values[head] = inner
+    elif isinstance(value, Mapping) and isinstance(values.get(head), Mapping):
+        # a section of a YAML file names what differs; the rest of the preset's section stays
+        inner = dict(values[head])
+        for name, one in value.items():
+            _put(inner, name, one)
+        values[head] = inner
     else:
         values[head] = value
 

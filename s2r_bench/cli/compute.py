@@ -58,6 +58,7 @@ def run(
 ) -> int:
     """Run a whole benchmark: data, training, simulation, scores, report."""
     from s2r_bench.cli.grid import run_grid
+    from s2r_bench.cli.prepare import check_options
     from s2r_bench.config import load_suite
 
     flags = {
@@ -71,6 +72,7 @@ def run(
         "allow_leakage": allow_leakage or None,
     }
     config = load_suite(suite, sets=set_ or [], flags=flags)
+    check_options(suite, config)
     return run_grid(session, config, overwrite=overwrite, refit=overwrite, dry_run=dry_run, report_to=out, report=True)
 
 
@@ -191,7 +193,7 @@ def evaluate(
 ) -> int:
     """Score simulators on a task; those that need it are fitted first."""
     from s2r_bench.cli.grid import run_grid
-    from s2r_bench.cli.prepare import task_options
+    from s2r_bench.cli.prepare import check_options, task_options
     from s2r_bench.config import load_suite
 
     given = task_options(task, shots, ways)
@@ -204,6 +206,7 @@ def evaluate(
     sets = [*(set_ or []), *(f"task.{name}={value}" for name, value in given.items())]
     base = {"methods": ["no-sim", "gaussian-binned", "sd", "ours"], "name": task}
     suite = load_suite(str(config) if config else None, base=base, sets=sets, flags=flags)
+    check_options(str(config) if config else None, suite)
     return run_grid(session, suite, overwrite=overwrite, refit="failed", dry_run=dry_run, report_to=None, report=False)
 
 

@@ -1,12 +1,13 @@
 """From words to what the runners take: worlds opened, methods found, options checked before anything is run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2r_bench import shots
 from s2r_bench.cli.session import Session
-from s2r_bench.config import SuiteConfig, load_suite
+from s2r_bench.config import SuiteConfig, load_suite, place
 from s2r_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +46,31 @@ def request(session: Session, config: SuiteConfig, overwrite: "Overwrite", refit
         refit=refit,
         config=config.model_dump(mode="json"),
     )
+
+
+def check_options(word: str | None, config: SuiteConfig) -> None:
+    """Check the options of the task and of all methods before anything is run.
+
+    Raises:
+        UsageError: an option that does not exist or is out of range, with its line in the suite `word`.
+    """
+    from s2r_bench.steps.checkpoint import is_checkpoint
+    from s2r_bench.steps.evaluate import open_task
+    from s2r_bench.steps.methods import find
+
+    task = config.task
+    _located(word, ["task.options"], lambda: open_task(task.name, config.preset, task.options))
+    for index, method in enumerate(config.methods):
+        if not is_checkpoint(Path(method.name)):
+            found, sections = find(method.name), [f"methods.{method.name}", f"methods.{index}.options"]
+            _located(word, sections, partial(found.options, config.preset, method.options))
+
+
+def _located(word: str | None, sections: Sequence[str], check: Callable[[], object]) -> None:
+    try:
+        check()
+    except UsageError as wrong:
+        raise UsageError(f"{place(word, sections, wrong)}{wrong}") from wrong
 
 
 def fit_jobs(

@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -256,6 +256,19 @@ def open_task(name: str, preset: str, overrides: Mapping[str, Any]) -> tuple[Tas
 def evaluation_splits(task: Task) -> tuple[Split, ...]:
     """The split in a task's options (`split`), else "test"."""
     return (getattr(getattr(task, "options", None), "split", "test"),)
+
+
+def _diagnose(fitted: Fitted) -> Callable[[PairSet, int], dict[str, float]] | None:
+    """What the simulator says of itself, if it does; it is loaded when it is asked."""
+    if not hasattr(fitted.method.cls, "diagnose"):
+        return None
+
+    def ask(pairs: PairSet, seed: int) -> dict[str, float]:
+        simulator = fitted.simulator
+        assert isinstance(simulator, Diagnosable)
+        return simulator.diagnose(pairs, seed)
+
+    return ask
 
 
 def _task_options(task: Task) -> dict[str, Any]:

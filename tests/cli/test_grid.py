@@ -149,6 +149,10 @@ def test_options_and_config_errors_are_two(evaluate, cli_here, tmp_path):
     code, _, err = cli_here("run", suite)
     assert code == 2
     assert f"{suite}:3 max_steps: should be greater than 0" in err
+    suite.write_text("world: mini\nmethods:\n  no-sim:\n  gaussian-binned:\n    nosuch: 1\n")
+    code, _, err = cli_here("run", suite)
+    assert code == 2
+    assert f"error: {suite}:5 gaussian-binned: nosuch:" in err
 
 
 def test_export_and_report(evaluate, cli_here, tmp_path):

@@ -24,7 +24,7 @@ def start(home, tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             # a shell that started the tests in the background has them ignore Ctrl-C, which children inherit
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         for line in process.stdout:
             if line.startswith(until):

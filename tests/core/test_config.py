@@ -1,9 +1,12 @@
 """Suites: precedence, places of errors, round trip."""
 
+from typing import ClassVar
+
 import pytest
 
 from s2r_bench.config import SuiteConfig, as_yaml, load_suite, suites, template
 from s2r_bench.errors import DataError, UsageError
+from s2r_bench.options import Options
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +108,23 @@ def test_the_resolved_configuration_loads_again(suite, tmp_path):
     path = tmp_path / "again.yaml"
     path.write_text(as_yaml(config))
     assert load_suite(str(path)) == config
+
+
+class Inner(Options):
+    width: int = 1
+    depth: int = 1
+
+
+class Outer(Options):
+    presets: ClassVar = {"small": {"net": {"width": 8, "depth": 4}}}
+    net: Inner = Inner()
+
+
+def test_a_section_of_options_keeps_the_rest_of_the_preset():
+    assert Outer.preset("small", {"net": {"depth": 5}}).net == Inner(width=8, depth=5)
+    assert Outer.preset("small", {"net": {"depth": 5}, "net.width": 9}).net == Inner(width=9, depth=5)
+    with pytest.raises(UsageError, match=r"net\.height"):
+        Outer.preset("small", {"net": {"height": 5}})
 
 
 def test_the_schema_describes_every_field():

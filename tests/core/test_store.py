@@ -74,9 +74,14 @@ def test_an_error_is_kept_and_the_next_run_forgets_it(tmp_path):
 
 def test_an_interrupt_leaves_an_unfinished_run_with_its_work(tmp_path):
     store = Store(tmp_path)
-    with pytest.raises(KeyboardInterrupt), store.cell(spec()) as cell:
-        (cell.work / "state").write_text("3")
-        raise KeyboardInterrupt
+
+    def work():
+        with store.cell(spec()) as cell:
+            (cell.work / "state").write_text("3")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert store.state(spec()) == "unfinished"
     with store.cell(spec()) as cell:
         assert (cell.work / "state").read_text() == "3"
@@ -158,6 +163,6 @@ def test_home_follows_the_environment(tmp_path, monkeypatch):
 
 def test_json_result_has_no_nan(tmp_path):
     bad = RunRecord(spec(), (), costs={"evaluate_seconds": float("nan")})
-    with pytest.raises(ValueError, match="not JSON compliant|Out of range"), Store(tmp_path).cell(spec()) as cell:
+    with pytest.raises(ValueError, match=r"not JSON compliant|Out of range"), Store(tmp_path).cell(spec()) as cell:
         cell.finish(bad)
     assert json.loads((Store(tmp_path).folder(spec()) / "error.json").read_text())["kind"] == "ValueError"
