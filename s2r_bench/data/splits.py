@@ -86,7 +86,7 @@ def split_by_fractions(
     """
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6 or not 0 <= gap < 0.3:
         raise UsageError(
-            f"fractions {list(fractions)} must be three positive shares that sum to 1, the last over 2 gaps"
+            f"fractions {list(fractions)} must be three positive shares that sum to 1, and gap {gap} in 0 to 0.3"
         )
     chosen: dict[str, list[str]] = {split: [] for split in SPLITS}
     for names in sequences.values():

@@ -1,8 +1,9 @@
 """A folder of pairs as a world: your camera, your rooms.
 
 The folder is a pair folder (`s2r_bench.worlds.pair_folder`). Where its cameras file names no splits, every sequence is
-cut into stretches: the first 70 % train, 10 % validate, the rest tests, with 3 % (at least one frame) left out between
-two stretches. That rule is deterministic; `s2r-bench data prepare` writes splits of your own choice.
+cut into stretches: 3 % of the frames (at least one) are left out between two stretches, and of the others the first
+70 % train, 10 % validate, the rest tests. That rule is deterministic; `s2r-bench data prepare` writes splits of your
+own choice.
 """
 
 import os
