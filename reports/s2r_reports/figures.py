@@ -11,38 +11,46 @@ from s2r_reports.views import Clouds, Map, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
 
 HOLE, OUTSIDE = "#1b1b1b", "#9aa3ad"
-DPI = 110
+DPI = 90
+TURN_DEG = (20, 20)
 
 
 def arm_picture(title: str, views: Sequence[View], clouds: Clouds | None, path: Path) -> Path:
     """Write one arm's picture: a row a view (clean, captured, simulated, both residuals), then the fused clouds."""
-    rows = len(views) + (clouds is not None)
-    figure = _figure(5, rows, views)
+    figure = _figure(5, len(views) + 1.4 * (clouds is not None), views)
     figure.suptitle(title, fontsize=11)
+    if clouds is None:
+        _view_rows(figure, views)
+        return _write(figure, path)
+    parts: Any = figure.subfigures(2, 1, height_ratios=[len(views), 1.4])
+    top, bottom = parts
+    _view_rows(top, views)
+    sides = (("clean", clouds.clean), ("captured", clouds.captured), ("simulated", clouds.simulated))
+    for column, (name, points) in enumerate(sides):
+        axis = bottom.add_subplot(1, 3, column + 1)
+        _cloud(axis, points, clouds)
+        axis.set_title(f"fused {name}", fontsize=9)
+    return _write(figure, path)
+
+
+def _view_rows(figure: "FigureBase", views: Sequence[View]) -> None:
     limit = residual_limit(views)
     names = ("clean", "captured", "simulated", "captured - clean", "simulated - clean")
     for row, view in enumerate(views):
-        axes = [figure.add_subplot(rows, 5, 5 * row + column + 1) for column in range(5)]
+        axes = [figure.add_subplot(len(views), 5, 5 * row + column + 1) for column in range(5)]
         for axis, name in zip(axes, names, strict=True):
             axis.set_title(name if row == 0 else "", fontsize=9)
         span = _span(view)
-        for axis, side in zip(axes, (view.clean, view.captured, view.simulated), strict=False):
+        for axis, side in zip(axes[:3], (view.clean, view.captured, view.simulated), strict=True):
             drawn = _depth(axis, view, side, span)
-        _colourbar(figure, drawn, axes[:3], "m")
+        _colourbar(figure, drawn, axes[2:3], "m")
         for axis, side in zip(axes[3:], (view.captured, view.simulated), strict=True):
             drawn = _residual(axis, view, side, limit)
-        _colourbar(figure, drawn, axes[3:], "mm")
+        _colourbar(figure, drawn, axes[4:], "mm")
         axes[0].set_ylabel(view.id, fontsize=7)
-    if clouds is not None:
-        sides = (("clean", clouds.clean), ("captured", clouds.captured), ("simulated", clouds.simulated))
-        for column, (name, points) in enumerate(sides):
-            axis = figure.add_subplot(rows, 3, 3 * (rows - 1) + column + 1)
-            _cloud(axis, points, clouds)
-            axis.set_title(f"fused {name}", fontsize=9)
-    return _write(figure, path)
 
 
 def overview(title: str, views: Mapping[str, View], clouds: Mapping[str, Clouds], path: Path) -> Path:
@@ -83,18 +91,20 @@ def curves(title: str, panels: Mapping[str, Mapping[str, Mapping[str, float]]], 
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.1 * rows), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=11)
+    colours = {name: place for place, name in enumerate(dict.fromkeys(n for lines in panels.values() for n in lines))}
+    handles: dict[str, Any] = {}
     for place, (panel, lines) in enumerate(panels.items()):
         axis = figure.add_subplot(rows, columns, place + 1)
         bins = sorted({name for line in lines.values() for name in line}, key=_leading)
         for name, line in lines.items():
             style: dict[str, Any] = {"color": "black", "linestyle": "--", "zorder": 5} if name == "captured" else {}
             places = [bins.index(label) for label in bins if label in line]
-            axis.plot(places, [line[bins[at]] for at in places], marker="o", markersize=3, label=name, **style)
+            style["color"] = style.get("color", f"C{colours[name] % 10}")
+            (handles[name],) = axis.plot(places, [line[bins[at]] for at in places], marker="o", markersize=3, **style)
         axis.set_title(panel, fontsize=9)
         axis.set_xticks(range(len(bins)), bins, fontsize=7, rotation=30)
         axis.grid(alpha=0.3)
-        if place == 0:
-            axis.legend(fontsize=7)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=8, fontsize=8)
     return _write(figure, path)
 
 
@@ -110,7 +120,7 @@ def _leading(label: str) -> float:
     return float(number) if number.replace(".", "").isdigit() else 0.0
 
 
-def _figure(columns: int, rows: int, views: Sequence[View]) -> "Figure":
+def _figure(columns: int, rows: float, views: Sequence[View]) -> "Figure":
     from matplotlib.figure import Figure
 
     height, width = views[0].clean.shape if views else (3, 4)
@@ -153,7 +163,7 @@ def _cloud(axis: "Axes", points: Map, clouds: Clouds) -> None:
     margin = 0.05 * (high - low).max()
     order = np.argsort(-seen[:, 2])
     axis.scatter(
-        seen[order, 0], -seen[order, 1], c=seen[order, 2], s=0.6, cmap="viridis_r", vmin=low[2], vmax=high[2], lw=0
+        seen[order, 0], -seen[order, 1], c=seen[order, 2], s=1.2, cmap="viridis_r", vmin=low[2], vmax=high[2], lw=0
     )
     axis.set_xlim(low[0] - margin, high[0] + margin)
     axis.set_ylim(-high[1] - margin, -low[1] + margin)
@@ -163,17 +173,17 @@ def _cloud(axis: "Axes", points: Map, clouds: Clouds) -> None:
 
 
 def _turned(points: Map, clouds: Clouds) -> NDArray[np.float64]:
-    """Points in a camera frame that is turned by 35 degrees about the vertical and 25 about the horizontal axis."""
+    """Points in the kept camera's frame, turned by TURN_DEG about its vertical and its horizontal axis."""
     cam_from_world = np.linalg.inv(clouds.world_from_cam)
     middle = np.median(clouds.clean, axis=0)
     local = (points - middle) @ cam_from_world[:3, :3].T
-    yaw, pitch = np.radians(35), np.radians(25)
+    yaw, pitch = np.radians(TURN_DEG[0]), np.radians(TURN_DEG[1])
     turn_yaw = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     turn_pitch = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
     return np.asarray(local @ turn_yaw.T @ turn_pitch.T)
 
 
-def _colourbar(figure: "Figure", drawn: Any, axes: Sequence["Axes"], unit: str) -> None:
+def _colourbar(figure: "FigureBase", drawn: Any, axes: Sequence["Axes"], unit: str) -> None:
     bar = figure.colorbar(drawn, ax=list(axes), shrink=0.85, pad=0.01)
     bar.ax.tick_params(labelsize=6)
     bar.set_label(unit, fontsize=7)

@@ -64,7 +64,7 @@ def _bootstrap(values: Table) -> tuple[float, float]:
 
 
 def _t_half(values: NDArray[np.float64]) -> float:
-    from scipy.stats import t
+    from scipy.special import stdtrit  # Student's t quantile; scipy.stats would take seconds to import
 
     count = len(values)
-    return float(t.ppf((1 + LEVEL) / 2, count - 1) * values.std(ddof=1) / np.sqrt(count))
+    return float(stdtrit(count - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / np.sqrt(count))

@@ -10,7 +10,7 @@ from s2r_reports import gap
 from s2r_reports.summary import Cell, Summary
 
 ARROWS = {"lower": " ↓", "higher": " ↑", "target": " →", "none": ""}
-EMPTY = "–"
+EMPTY = "-"
 MAX_ARM_COLUMNS = 8
 """With more arms than this, arms become rows."""
 
@@ -63,12 +63,12 @@ def label(info: MetricInfo) -> str:
 
 
 def cell_text(info: MetricInfo, cell: Cell | None) -> str:
-    """Mean and half interval, scaled as shown."""
+    """Mean and half interval, scaled as shown; no interval where runs do not differ at all."""
     if cell is None:
         return EMPTY
     text = f"{cell.interval.mean * info.scale:.{info.digits}f}"
     half = cell.interval.half
-    return text if half is None else f"{text} ±{half * info.scale:.{info.digits}f}"
+    return text if not half else f"{text} ±{half * info.scale:.{info.digits}f}"
 
 
 def _figures(summary: Summary, group: str) -> Grid:
@@ -164,7 +164,7 @@ def latex(summary: Summary) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_TEX = {"%": r"\%", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "_": r"\_", "–": "--"}
+_TEX = {"%": r"\%", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "_": r"\_"}
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -209,14 +209,9 @@ def terminal(summary: Summary, width: int | None = None, colour: bool = False) -
         for column, name in enumerate(grid.head):
             table.add_column(name, justify="left" if column == 0 else "right", no_wrap=column > 0)
         for row, cells in enumerate(grid.rows):
-            stressed = [("bold" if (row, column) in grid.bold else "") for column in range(len(cells))]
-            marks = [text + ("*" if style else " ") for text, style in zip(cells, stressed, strict=True)]
-            table.add_row(
-                *(
-                    Text(mark.rstrip() if not colour else mark, style)
-                    for mark, style in zip(marks, stressed, strict=True)
-                )
-            )
+            stressed = [(row, column) in grid.bold for column in range(len(cells))]
+            marked = [f"{text}*" if bold else text for text, bold in zip(cells, stressed, strict=True)]
+            table.add_row(*map(Text, marked, ["bold" if bold else "" for bold in stressed]))
         console.print(table)
         console.print()
     console.print(Text(caption(summary) + " (* = bold)"))
