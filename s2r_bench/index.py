@@ -1,8 +1,10 @@
-"""`HOME/index.parquet`: one row a run, a cache over all `result.json` and `error.json`, made anew where it is stale."""
+"""`HOME/index.parquet`: one row a run, finished or not: a cache over the run folders, made anew where it is stale."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from s2r_bench.errors import DataError
 from s2r_bench.files import read_json
@@ -12,7 +14,7 @@ COLUMNS = ("kind", "task", "method", "world", "preset", "protocol", "seed", "sta
 
 
 def rows(home: Path) -> list[dict[str, Any]]:
-    """All runs, finished and failed. Only folders that changed since the index was written are read."""
+    """All runs: done, failed, unfinished, damaged. Only folders that changed since the index was written are read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -28,7 +30,7 @@ def rows(home: Path) -> list[dict[str, Any]]:
 
 def _present(home: Path) -> Iterable[tuple[str, int]]:
     for folder in sorted(home.glob("runs/*/*")):
-        for name in ("result.json", "error.json"):
+        for name in ("result.json", "error.json", "config.yaml"):
             if (folder / name).is_file():
                 yield str(folder.relative_to(home)), (folder / name).stat().st_mtime_ns
                 break
@@ -57,10 +59,13 @@ def _row(home: Path, folder: str, stamp: int) -> dict[str, Any]:
         spec, costs = vars(record.spec), record.costs
         seconds = costs.get("evaluate_seconds", costs.get("fit_seconds", 0.0))
         row |= _numbers(spec["seed"], "done", len(record.scores), len(record.failures), seconds)
-    else:
+    elif (path / "error.json").is_file():
         error = read_json(path / "error.json")
         spec = error["spec"]
         row |= _numbers(spec["seed"], "failed") | {"message": f"{error['kind']}: {error['message']}"}
+    else:
+        spec = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))["spec"]
+        row |= _numbers(spec["seed"], "unfinished")
     return row | {name: spec[name] for name in COLUMNS[:6]}
 
 

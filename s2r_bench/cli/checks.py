@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from s2r_bench.cli.session import APT_LINE
 from s2r_bench.steps.methods import GROUP
 
-SYSTEM_LIBRARIES = "libegl1 libgl1 libx11-6 libudev1 libusb-1.0-0 libidn2-0"
-APT_LINE = f"Debian/Ubuntu: sudo apt-get install -y {SYSTEM_LIBRARIES}"
 FREE_GB = 2.0
 
 

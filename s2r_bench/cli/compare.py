@@ -73,13 +73,13 @@ def ls(
         for row in rows(session.home)
         if all(value is None or row[name] == value for name, value in wanted.items())
         and (not method or row["method"] in method)
-        and (not failed or row["status"] != "done")
+        and (not failed or row["status"] in ("failed", "damaged"))
     ]
     session.answer(found, "\n".join(_line(row) for row in found) or f"no runs in {session.home}")
 
 
 def _line(row: dict[str, Any]) -> str:
-    what = f"{row['key']}  {row['status']:<8} {row['kind']:<9} {row['task'] or '-':<9} {row['method']:<18}"
+    what = f"{row['key']}  {row['status']:<10} {row['kind']:<9} {row['task'] or '-':<9} {row['method']:<18}"
     where = f"{Path(row['world']).name:<10} {row['preset']:<6} s{row['seed']:<3}"
     return f"{what} {where} {row['seconds']:>8.1f} s  {row['message']}".rstrip()
 

@@ -24,17 +24,18 @@ def run_grid(
     report: bool,
 ) -> int:
     """Run all cells of `config`, print the table, write the report if asked; the exit code."""
+    from s2r_bench.cli.compare import table, write_report
     from s2r_bench.steps.evaluate import Grid, exit_code
 
     grid = Grid(request(session, config, overwrite, refit), session.store, session.progress)
     if dry_run:
         return _plan(session, grid)
+    world = grid.request.world
+    session.say(f"world {world.name} ({world.sensor}), preset {world.preset}; results in {session.home}")
     outcomes = _run(session, grid)
     records = [outcome.record for outcome in outcomes if outcome.record]
     written: list[Path] = []
     if records and report:
-        from s2r_bench.cli.compare import write_report
-
         to = report_to or session.home / "reports" / f"{config.name}-{Path(config.world.name).name}-{config.preset}"
         written = write_report(records, to, config.report, session.home)
     document = {
@@ -42,9 +43,7 @@ def run_grid(
         "cells": [_told(outcome) for outcome in outcomes],
         "report": [str(path) for path in written],
     }
-    from s2r_bench.cli.compare import table
-
-    session.answer(document, table(records))
+    session.answer(document, None if session.json else table(records))
     for path in written:
         session.say(f"report: {path}")
     failed = [outcome for outcome in outcomes if outcome.error]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from s2r_bench.store import Store
 
 INTERRUPTED, TERMINATED = 130, 143
+SYSTEM_LIBRARIES = "libegl1 libgl1 libx11-6 libudev1 libusb-1.0-0 libidn2-0"  # what Open3D loads
+APT_LINE = f"Debian/Ubuntu: sudo apt-get install -y {SYSTEM_LIBRARIES}"
 
 
 class Terminated(BaseException):
@@ -124,6 +126,8 @@ def describe(wrong: BaseException) -> str:
     if is_full_disk(wrong):
         where = getattr(wrong, "filename", None) or "the disk of S2R_HOME"
         return f"no space left on the device while writing {where}; free some, or choose another place with --home"
+    if is_missing_library(wrong):
+        return f"{wrong}. {APT_LINE}"
     if isinstance(wrong, OSError):
         return f"{wrong.filename}: {wrong.strerror}" if wrong.filename else str(wrong)
     return f"{type(wrong).__name__}: {wrong} (not foreseen; --traceback shows where)"
@@ -133,7 +137,13 @@ def exit_code_of(wrong: BaseException) -> int:
     """The exit code that belongs to an error."""
     if isinstance(wrong, S2RError):
         return wrong.exit_code
-    return 4 if is_full_disk(wrong) or isinstance(wrong, PermissionError) else 1
+    lacking = is_full_disk(wrong) or is_missing_library(wrong) or isinstance(wrong, PermissionError)
+    return 4 if lacking else 1
+
+
+def is_missing_library(wrong: BaseException) -> bool:
+    """Whether an error says that a system library is not there, as `import open3d` does."""
+    return isinstance(wrong, ImportError | OSError) and "cannot open shared object file" in str(wrong)
 
 
 def is_full_disk(wrong: BaseException) -> bool:

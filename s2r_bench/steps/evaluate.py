@@ -14,9 +14,10 @@ from s2r_bench.options import Options
 from s2r_bench.records import RunRecord, RunSpec
 from s2r_bench.simulator import Budget, Diagnosable
 from s2r_bench.steps.checkpoint import Fitted, is_checkpoint, open_checkpoint
+from s2r_bench.steps.code import code_of
 from s2r_bench.steps.environment import environment, peak_memory_mb
 from s2r_bench.steps.fit import FitJob, logged_to, ready
-from s2r_bench.steps.methods import Method, code_of, find
+from s2r_bench.steps.methods import Method, find
 from s2r_bench.steps.simulated import Progress, SimulatedSet, unseen
 from s2r_bench.store import Cell, Overwrite, State, Store
 from s2r_bench.task import Arm, Task
@@ -135,7 +136,14 @@ class Grid:
                     yield Outcome(one.name, seed, "failed", error=wrong, reference=one.method is None)
 
     def plan(self) -> list[Planned]:
-        """What `run` would find and do."""
+        """What `run` would find and do; a world that would have to be made first is not made for it."""
+        folder = getattr(self.request.world, "folder", None)
+        if self.request.world.owns_sensor and isinstance(folder, Path) and not folder.is_dir():
+            return [
+                Planned(one.name, seed, "absent" if one.method and one.method.trained else None, "absent")
+                for seed in self.request.seeds
+                for one in self.contenders
+            ]
         return [self._planned(one, seed) for seed in self.request.seeds for one in self.contenders]
 
     def _contender(self, word: str) -> Contender:

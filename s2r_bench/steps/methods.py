@@ -1,10 +1,8 @@
 """From what a user typed to a simulator's class: a name, `file.py[:Class]`, an entry point, or a checkpoint folder."""
 
-import ast
 import difflib
-import hashlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -12,10 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from s2r_bench import __version__, registry
+from s2r_bench import registry
 from s2r_bench.errors import S2RError, UsageError
 from s2r_bench.options import Options
 from s2r_bench.simulator import Simulator
+from s2r_bench.steps.code import code_of
 
 GROUP = "s2r_bench.simulators"
 
@@ -147,47 +146,3 @@ def _checked(cls: Any, word: str) -> type[Simulator]:
 
 def _installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
-
-
-def code_of(member: ModuleType) -> str:
-    """Digest of what a member does: its syntax tree and those of what it imports of its own room.
-
-    Comments and docstrings do not count. The core is covered by the package's version.
-    """
-    text = hashlib.sha256(__version__.encode())
-    for path in _own_files(Path(member.__file__ or ""), member.__name__.partition(".")[0]):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
-        text.update(ast.dump(tree).encode())
-    return text.hexdigest()[:16]
-
-
-def _own_files(start: Path, room: str) -> list[Path]:
-    """`start`, its folder if it is a package, and every file of the same room that they import, followed."""
-    found: list[Path] = []
-    waiting = sorted(start.parent.rglob("*.py")) if start.name == "__init__.py" else [start]
-    root = next((parent for parent in start.parents if parent.name == room), None)
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.append(path)
-        if root is not None:
-            waiting += [file for name in _imported(path, room) for file in _files_of(root, name)]
-    return sorted(found)
-
-
-def _imported(path: Path, room: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{room}."):
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith(f"{room}."))
-
-
-def _files_of(root: Path, name: str) -> list[Path]:
-    base = root.joinpath(*name.split(".")[1:])
-    return [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]

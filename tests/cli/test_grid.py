@@ -106,6 +106,38 @@ def test_train_gives_a_checkpoint_that_evaluate_and_simulate_take(cli_here, eval
     assert "another output folder" in err
 
 
+CUBE = """v 0 0 0
+v 1 0 0
+v 1 1 0
+v 0 1 0
+v 0 0 1
+v 1 0 1
+v 1 1 1
+v 0 1 1
+f 1 4 3 2
+f 5 6 7 8
+f 1 2 6 5
+f 2 3 7 6
+f 3 4 8 7
+f 4 1 5 8
+"""
+
+
+def test_cad_models_are_seen_by_the_camera_that_was_learned(cli_here, plugins, pair_folder, tmp_path):
+    (tmp_path / "models" / "table").mkdir(parents=True)
+    (tmp_path / "models" / "table" / "cube.obj").write_text(CUBE)
+    (tmp_path / "models" / "table" / "broken.obj").write_text("f 1 2 3\n")
+    words = ["simulate", "-m", plugins / "dummy.py", "-d", tmp_path / "models", "--trained-on", pair_folder]
+    code, out, err = cli_here(*words, "--views", "3", "--preset", "smoke", "-o", tmp_path / "out", "--json")
+    document = json.loads(out)
+    assert (code, document["objects"], len(document["failures"])) == (1, 1, 1), err
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (manifest["width"], manifest["height"], manifest["views"]) == (16, 12, 3)
+    assert manifest["method"] == "dummy"
+    again = json.loads(cli_here(*words, "--views", "3", "--preset", "smoke", "-o", tmp_path / "out", "--json")[1])
+    assert (again["objects"], again["made"]) == (1, 0)
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "gone"])
 def test_a_damaged_checkpoint_is_named(cli_here, plugins, pair_folder, damage):
     _, out, _ = cli_here("train", plugins / "dummy.py", "-d", pair_folder, "--json")

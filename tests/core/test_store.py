@@ -83,6 +83,7 @@ def test_an_interrupt_leaves_an_unfinished_run_with_its_work(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         work()
     assert store.state(spec()) == "unfinished"
+    assert [row["status"] for row in rows(tmp_path)] == ["unfinished"]
     with store.cell(spec()) as cell:
         assert (cell.work / "state").read_text() == "3"
 
