@@ -1,0 +1,67 @@
+"""Records with known numbers, and the artifacts that the task fidelity keeps beside them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from s2r_bench.records import RunRecord, RunSpec, Score
+
+SENSOR = "virtual sensor: active stereo"
+
+
+def record(
+    method: str,
+    seed: int = 0,
+    *,
+    mae: float = 0.010,
+    w1: float = 0.008,
+    world: str = "mini",
+    preset: str = "tiny",
+    frames: int = 12,
+    failures: dict[str, str] | None = None,
+    options: dict[str, object] | None = None,
+    sensor: str | None = SENSOR,
+) -> RunRecord:
+    """Per-view errors of mean `mae` with a spread that all arms share, and set-wide figures about `w1`."""
+    shared = np.random.default_rng(5).normal(size=frames) * 0.001
+    scores = [Score(f"a/0/{i:03d}", "", "mae", mae + shared[i] - shared.mean() + 1e-5 * seed) for i in range(frames)]
+    scores += [Score("all", "", "w1", w1 + 1e-5 * seed), Score("all", "", "two_sample_accuracy", 0.5 + 10 * w1)]
+    for place, label in enumerate(("1.0-1.5 m", "1.5-2.0 m")):
+        scores.append(Score("all", label, "w1_range", w1 * (place + 1)))
+        scores.append(Score("all", label, "spread_range", w1))
+        scores.append(Score("all", label, "captured_spread_range", 0.009))
+        scores.append(Score("all", label, "spread_range_diff", abs(w1 - 0.009)))
+    spec = RunSpec(
+        kind="evaluate",
+        task="fidelity",
+        method=method,
+        world=world,
+        preset=preset,
+        protocol="fidelity/1",
+        seed=seed,
+        options={"task": {}, "world": {}} | ({"method": options} if options else {}),
+        inputs={"pairs/test": "d1"},
+    )
+    facts = {"sensor": sensor} if sensor else {}
+    return RunRecord(spec, tuple(scores), failures or {}, facts, {"evaluate_seconds": 2.0})
+
+
+def keep_artifacts(folder: Path, noise: float) -> Path:
+    """Two views of a step, and clouds, as the task writes them."""
+    kept = folder / "artifacts"
+    kept.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    clean = np.full((24, 32), 2.0, np.float32)
+    clean[:, 16:], clean[0] = 1.5, 0
+    captured = np.where(clean > 0, clean + 0.004 * rng.standard_normal(clean.shape), 0).astype(np.float32)
+    simulated = np.where(clean > 0, clean + noise * rng.standard_normal(clean.shape), 0).astype(np.float32)
+    captured[5:8, 5:8] = 0
+    for place in range(2):
+        sides = {"clean": clean, "captured": captured, "simulated": simulated}
+        np.savez_compressed(kept / f"view_{place}.npz", id=np.array(f"a/0/{place:03d}"), K=np.eye(3), **sides)
+    points = rng.random((500, 3)).astype(np.float32)
+    sides = {"clean": points, "captured": points + 0.01, "simulated": points - 0.01}
+    np.savez_compressed(kept / "clouds.npz", id=np.array("a/0"), world_from_cam=np.eye(4), **sides)
+    (kept / "world.json").write_text(json.dumps({"name": "mini", "sensor": SENSOR}), encoding="utf-8")
+    return folder

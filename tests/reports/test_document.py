@@ -1,0 +1,96 @@
+"""Whole reports: files, pictures, and missing pieces named rather than crashed on."""
+
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from s2r_bench.errors import DataError, UsageError
+from s2r_reports.document import terminal, write_report
+
+
+@pytest.fixture
+def runs(made: ModuleType, tmp_path: Path) -> list[tuple[object, Path]]:
+    names = {"floor": 0.0, "ours": 0.004, "ceiling": 0.003}
+    return [
+        (made.record(name, w1=0.009 - noise, sensor=None), made.keep_artifacts(tmp_path / name, noise))
+        for name, noise in names.items()
+    ]
+
+
+def test_all_formats(runs: list[tuple[object, Path]], tmp_path: Path, made: ModuleType) -> None:
+    out = tmp_path / "report"
+    files = write_report(runs, out, ("md", "csv", "html", "latex", "parquet", "json"))  # type: ignore[arg-type]
+    assert all(path.is_file() and path.stat().st_size for path in files)
+    assert not list(out.glob("*.part"))
+    kinds = [path.suffix for path in sorted(files, key=lambda path: path.suffix) if path.suffix != ".png"]
+    assert kinds == [".csv", ".csv", ".html", ".json", ".md", ".parquet", ".tex"]
+    assert sum(path.suffix == ".png" for path in files) == 5
+        ".csv",
+        ".csv",
+        ".html",
+        ".json",
+        ".md",
+        ".parquet",
+        ".png",
+        ".png",
+        ".png",
+        ".png",
+        ".png",
+        ".tex",
+    ]
+    text = (out / "report.md").read_text(encoding="utf-8")
+    assert made.SENSOR in text  # taken from the artifacts, as the environment does not hold it
+    for name in re.findall(r"!\[.*?\]\((.*?)\)", text):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 5
+    assert "http" not in page
+    assert not re.search(r"\breal\b", text + page, re.IGNORECASE)
+
+
+def test_missing_artifacts_are_named(runs: list[tuple[object, Path]], tmp_path: Path) -> None:
+    (runs[1][1] / "artifacts" / "view_0.npz").write_bytes(b"PK\x03\x04 damaged")
+    (runs[1][1] / "artifacts" / "view_1.npz").unlink()
+    (runs[2][1] / "artifacts" / "clouds.npz").unlink()
+    files = write_report(runs, tmp_path / "report", ("md",))  # type: ignore[arg-type]
+    text = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "ours: no views kept" in text
+    assert "ceiling: no fused clouds kept" in text
+    assert sum(path.suffix == ".png" for path in files) == 4
+
+
+def test_records_without_folders_still_give_tables(made: ModuleType, tmp_path: Path) -> None:
+    write_report([made.record("ours"), (made.record("other"), None)], tmp_path, ("md",))
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "mean abs error" in text
+    assert "no run of the reference 'ceiling'" in text
+
+
+def test_folders_are_found_in_the_store(made: ModuleType, tmp_path: Path) -> None:
+    record = made.record("ours")
+    made.keep_artifacts(tmp_path / "runs" / "evaluate" / record.spec.key, 0.01)
+    files = write_report([record], tmp_path / "report", ("md",), home=tmp_path)
+    assert any(path.name.endswith("-ours.png") for path in files)
+
+
+def test_refusals(made: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="md, csv, html"):
+        write_report([made.record("ours")], tmp_path, ("docx",))
+    with pytest.raises(DataError, match="no finished evaluation"):
+        write_report([], tmp_path)
+
+
+def test_terminal(made: ModuleType) -> None:
+    text = terminal([made.record("floor"), made.record("ours")], width=100)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "residual W1, all pixels" in text
+
+
+def test_a_task_that_is_not_known_is_shown_as_it_is(made: ModuleType, tmp_path: Path) -> None:
+    record = made.record("ours")
+    spec = type(record.spec)(**{**vars(record.spec), "task": "somebody-elses"})
+    other = type(record)(spec, record.scores, {}, record.environment, {})
+    write_report([other], tmp_path, ("md", "csv"))
+    assert "| mae | 0.0100" in (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -1,0 +1,184 @@
+"""Numbers of the tables: averaging, intervals, boldness, gap closed, and what every table must state."""
+
+import csv
+import io
+import math
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from s2r_reports import gap, tables
+from s2r_reports.frames import COLUMNS, Entry, entries_of, long_frame
+from s2r_reports.statistics import interval
+from s2r_reports.summary import Summary, summaries
+
+
+def summary_of(*records: object) -> Summary:
+    found = summaries(entries_of(records))  # type: ignore[arg-type]
+    assert len(found) == 1
+    return found[0]
+
+
+def four(made: ModuleType, seeds: int = 1) -> list[object]:
+    numbers = {"floor": (0.020, 0.010), "ours": (0.010, 0.004), "gaussian": (0.012, 0.006), "ceiling": (0.008, 0.002)}
+    return [made.record(name, seed, mae=mae, w1=w1) for seed in range(seeds) for name, (mae, w1) in numbers.items()]
+
+
+def test_long_frame_holds_every_score(made: ModuleType) -> None:
+    record = made.record("ours")
+    frame = long_frame([Entry(record)])
+    assert tuple(frame.columns) == COLUMNS
+    assert len(frame) == len(record.scores)
+    assert set(frame["sensor"]) == {made.SENSOR}
+    assert set(frame["run"]) == {record.spec.key}
+
+
+def test_a_figure_is_the_mean_over_views_then_over_seeds(made: ModuleType) -> None:
+    found = summary_of(made.record("ours", 0, mae=0.010), made.record("ours", 1, mae=0.014))
+    cell = found.cells["ours", "mae"]
+    assert cell.interval.mean == pytest.approx(0.012 + 0.5e-5)
+    assert (cell.samples, cell.seeds) == (12, 2)
+    assert cell.interval.low is not None
+    assert cell.interval.low < 0.012 < (cell.interval.high or 0)
+
+
+def test_bins_are_averaged(made: ModuleType) -> None:
+    found = summary_of(made.record("ours", w1=0.004))
+    assert found.cells["ours", "spread_range_diff"].interval.mean == pytest.approx(0.005)
+
+
+def test_interval_of_one_run_over_the_whole_set_does_not_exist(made: ModuleType) -> None:
+    cell = summary_of(made.record("ours")).cells["ours", "w1"]
+    assert cell.interval.low is None
+    assert not cell.interval.excludes_zero
+
+
+def test_t_interval_over_three_seeds() -> None:
+    """Known value: mean 2, standard deviation 1, t(0.975, 2) = 4.30265."""
+    found = interval(np.array([[1.0, 2.0, 3.0]]))
+    assert found.half == pytest.approx(4.30265 / math.sqrt(3), rel=1e-4)
+
+
+def test_bootstrap_interval_is_about_two_standard_errors() -> None:
+    values = np.random.default_rng(1).normal(3.0, 1.0, size=(400, 1))
+    found = interval(values)
+    assert found.half == pytest.approx(1.96 / 20, rel=0.12)
+    assert interval(values) == found
+    with pytest.raises(ValueError, match="finite"):
+        interval(np.full((3, 1), np.nan))
+
+
+def test_references_stand_outside_and_are_never_best(made: ModuleType) -> None:
+    found = summary_of(*four(made, seeds=3))
+    assert found.arms == ("floor", "gaussian", "ours", "ceiling")
+    assert found.references == {"floor", "ceiling"}
+    assert {key for key, cell in found.cells.items() if cell.bold} >= {("ours", "mae"), ("ours", "w1")}
+    assert not any(cell.bold for (arm, _), cell in found.cells.items() if arm in found.references)
+
+
+def test_bold_is_paired_not_by_overlapping_intervals(made: ModuleType) -> None:
+    """The arms' own intervals overlap (views differ by 1 mm), but on every view one is 0.1 mm better."""
+    found = summary_of(made.record("a", mae=0.0100), made.record("b", mae=0.0101))
+    a, b = found.cells["a", "mae"], found.cells["b", "mae"]
+    assert (a.interval.high or 0) > (b.interval.low or 1)
+    assert a.bold
+    assert not b.bold
+
+
+def test_nothing_is_bold_without_evidence(made: ModuleType) -> None:
+    one_seed = summary_of(made.record("a", w1=0.001), made.record("b", w1=0.009))
+    assert not one_seed.cells["a", "w1"].bold  # a set-wide figure of one seed has no interval
+    equal = summary_of(made.record("a"), made.record("b"))
+    assert not equal.cells["a", "mae"].bold
+    assert not equal.cells["b", "mae"].bold
+
+
+def test_target_figures_are_judged_by_distance(made: ModuleType) -> None:
+    found = summary_of(*four(made))
+    assert gap.value(found, "ours", "two_sample_accuracy") == pytest.approx(0.04)
+    assert gap.better_share(found, "ours", "gaussian")[0] >= 2
+
+
+def test_gap_closed(made: ModuleType) -> None:
+    found = summary_of(*four(made))
+    assert gap.gap_closed(found, "ours", "w1") == pytest.approx(0.75)
+    assert gap.gap_closed(found, "gaussian", "w1") == pytest.approx(0.5)
+    assert gap.gap_closed(found, "floor", "w1") == 0
+    assert gap.gap_closed(found, "ceiling", "w1") == 1
+    assert "mae" not in gap.gaps(found, "ours")  # a 2-D figure: not among the distributional ones
+    no_gap = summary_of(made.record("floor"), made.record("ours"), made.record("ceiling"))
+    assert gap.gap_closed(no_gap, "ours", "w1") is None
+
+
+def test_worlds_presets_and_protocols_never_share_a_table(made: ModuleType) -> None:
+    records = [made.record("ours"), made.record("ours", world="kinect"), made.record("ours", preset="small")]
+    assert len(summaries(entries_of(records))) == 3
+
+
+def test_one_method_with_two_options_gives_two_arms(made: ModuleType) -> None:
+    found = summary_of(made.record("ours", options={"stages": 1}), made.record("ours", options={"stages": 2}))
+    assert len(found.arms) == 2
+    assert all(arm.startswith("ours (") for arm in found.arms)
+
+
+def test_two_runs_of_one_arm_and_seed_are_not_averaged(made: ModuleType) -> None:
+    first = made.record("ours", w1=0.001)
+    spec = type(first.spec)(**{**vars(first.spec), "inputs": {"pairs/test": "d1", "simulator": "other"}})
+    second = type(first)(spec, made.record("ours", w1=0.003).scores, {}, first.environment, {})
+    found = summary_of(first, second)
+    assert found.cells["ours", "w1"].interval.mean == 0.003
+    assert any(first.spec.key in note for note in found.notes)
+
+
+def test_missing_seeds_references_and_failures_are_named(made: ModuleType) -> None:
+    found = summary_of(
+        made.record("ours", 0, failures={"a/0/007": "no valid pixel"}), made.record("ours", 1), made.record("other", 0)
+    )
+    notes = "\n".join(found.notes)
+    assert "other: no run of seed 1" in notes
+    assert "no run of the reference 'floor'" in notes
+    assert "a/0/007: no valid pixel" in notes
+    assert found.failures == {"ours": 1, "other": 0}
+
+
+@pytest.mark.parametrize("render", [tables.markdown, tables.terminal, tables.latex])
+def test_every_table_states_what_it_is(made: ModuleType, render: object) -> None:
+    text = " ".join(render(summary_of(*four(made, seeds=2))).split())  # type: ignore[operator]
+    for fact in ("mini", made.SENSOR, "tiny", "fidelity/1", "2 (0, 1)", "95"):
+        assert fact in text
+    assert "real" not in text.lower().replace("really", "")
+
+
+def test_markdown_marks_the_best_and_counts(made: ModuleType) -> None:
+    text = tables.markdown(summary_of(*four(made, seeds=3)))
+    row = next(line for line in text.splitlines() if line.startswith("| mean abs error (mm) ↓"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[3].startswith("**10.0 ±")
+    assert cells[1].startswith("20.0")
+    assert "| views with a score | 12 | 12 | 12 | 12 |" in text
+    assert "gap closed" in text
+
+
+def test_many_arms_become_rows(made: ModuleType) -> None:
+    found = summary_of(*(made.record(f"arm{number}", w1=0.001 * (number + 1)) for number in range(10)))
+    grid = tables.grids(found)[0]
+    assert [row[0] for row in grid.rows] == [f"arm{number}" for number in range(10)]
+    assert "residual W1, all pixels (mm) ↓" in grid.head
+
+
+def test_transposing_keeps_bold_cells() -> None:
+    grid = tables.Grid("t", ("", "a", "b"), (("x", "1", "2"), ("y", "3", "4")), frozenset({(1, 2)}))
+    turned = grid.transposed()
+    ((row, column),) = turned.bold
+    assert turned.rows[row][column] == "4"
+    assert turned.transposed() == grid
+
+
+def test_csv_is_unscaled_and_complete(made: ModuleType) -> None:
+    rows = list(csv.DictReader(io.StringIO(tables.csv_text([summary_of(*four(made, seeds=2))]))))
+    one = next(row for row in rows if row["arm"] == "ours" and row["metric"] == "w1")
+    assert float(one["mean"]) == pytest.approx(0.004 + 0.5e-5)
+    assert one["unit"] == "m"
+    assert (one["samples"], one["seeds"], one["failures"]) == ("1", "2", "0")
+    assert float(one["gap_closed"]) == pytest.approx(0.75, abs=0.01)
