@@ -27,19 +27,6 @@ def test_all_formats(runs: list[tuple[object, Path]], tmp_path: Path, made: Modu
     kinds = [path.suffix for path in sorted(files, key=lambda path: path.suffix) if path.suffix != ".png"]
     assert kinds == [".csv", ".csv", ".html", ".json", ".md", ".parquet", ".tex"]
     assert sum(path.suffix == ".png" for path in files) == 5
-        ".csv",
-        ".csv",
-        ".html",
-        ".json",
-        ".md",
-        ".parquet",
-        ".png",
-        ".png",
-        ".png",
-        ".png",
-        ".png",
-        ".tex",
-    ]
     text = (out / "report.md").read_text(encoding="utf-8")
     assert made.SENSOR in text  # taken from the artifacts, as the environment does not hold it
     for name in re.findall(r"!\[.*?\]\((.*?)\)", text):
