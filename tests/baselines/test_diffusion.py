@@ -298,3 +298,15 @@ def test_kl_codec_keeps_shape():
     latents = codec.encode(torch.zeros(1, 2, 16, 24))
     assert latents.shape == (1, 4, 8, 12)
     assert codec.decode(latents, 2).shape == (1, 2, 16, 24)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+def test_the_capped_weight_is_the_same_loss_of_x0_for_every_prediction(prediction):
+    process = NoiseProcess(DiffusionOptions(prediction=prediction, snr_cap=5.0, zero_snr=False))
+    times = torch.tensor([50, 400, 900])
+    clean, noise = torch.randn(3, 1, 2, 2, dtype=torch.float64), torch.randn(3, 1, 2, 2, dtype=torch.float64)
+    noisy, output = process.noised(clean, noise, times), torch.randn(3, 1, 2, 2, dtype=torch.float64)
+    own = (output - process.target(clean, noise, times)) ** 2 * process.loss_weight(times).view(-1, 1, 1, 1)
+    snr = (process.abar / (1 - process.abar))[times].double()
+    wanted = (process.split(output, noisy, times)[0] - clean) ** 2 * (1 + snr).clamp(max=5).view(-1, 1, 1, 1)
+    assert torch.allclose(own, wanted, rtol=1e-4)

@@ -35,15 +35,13 @@ class NoiseProcess:
         return kinds[self.options.prediction]
 
     def loss_weight(self, timesteps: Tensor) -> Tensor:
-        """(B,) min-SNR weight (Hang et al. 2023) for the prediction type; ones where it is off."""
-        if not self.options.min_snr:
+        """(B,) weight of the squared prediction error, so that x0's error weighs min(1 + SNR, cap); else ones."""
+        if not self.options.snr_cap:
             return torch.ones_like(timesteps, dtype=torch.float32)
         abar = self.abar.to(timesteps.device)[timesteps]
         snr = abar / (1 - abar).clamp(min=1e-8)
-        capped = snr.clamp(max=self.options.min_snr)
-        return {"epsilon": capped / snr.clamp(min=1e-8), "v_prediction": capped / (snr + 1), "sample": capped}[
-            self.options.prediction
-        ]
+        own = {"sample": torch.ones_like(snr), "v_prediction": 1 + snr, "epsilon": snr.clamp(min=1e-8)}
+        return (1 + snr).clamp(max=self.options.snr_cap) / own[self.options.prediction]
 
     def split(self, output: Tensor, noisy: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """(x_0, eps) that a network output means at x_t."""
@@ -72,6 +70,11 @@ class NoiseProcess:
                 noise = _draw(shape, generators, device)
             noisy = self.noised(clean, noise, following)
         return clean
+
+    @property
+    def last_timestep(self) -> int:
+        """The noise level at which the sampler predicts x0 for the last time."""
+        return self._timesteps()[-1]
 
     def _timesteps(self) -> list[int]:
         self.scheduler.set_timesteps(self.options.steps)

@@ -78,17 +78,22 @@ class DiffusionOptions(Options):
         sampler: "ddim" (deterministic after the first draw) or "x0-renoise" (official: every step predicts x0 and
             adds fresh noise).
         steps: sampling steps. spacing: "trailing" starts at the last training step, as few-step sampling must.
-        min_snr: gamma of the min-SNR loss weight; 0 = plain.
+        snr_cap: weigh the error of x0 with min(1 + SNR, cap): 1 is the plain loss of x0, which attends to structure and
+            comes out smooth; a large cap is the plain loss of v, which attends to grain. 0 = the prediction's own.
+        detail: draw the residual from around the last prediction of x0 instead of taking that prediction itself, with
+            the spread that training pairs had around theirs at that noise level. Few steps end far from clean, where
+            the prediction is a mean: without the draw, fine grain is missing.
     """
 
-    prediction: Literal["epsilon", "v_prediction", "sample"] = "v_prediction"
+    prediction: Literal["epsilon", "v_prediction", "sample"] = "sample"
     schedule: Literal["scaled_linear", "cosine"] = "cosine"
     train_steps: int = Field(1000, ge=2)
     zero_snr: bool = True
     sampler: Literal["ddim", "x0-renoise"] = "ddim"
     steps: int = Field(10, ge=1)
     spacing: Literal["trailing", "leading"] = "trailing"
-    min_snr: float = Field(0.0, ge=0)
+    snr_cap: float = Field(0.0, ge=0)
+    detail: bool = True
 
 
 class StageOptions(Options):

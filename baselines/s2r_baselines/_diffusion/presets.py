@@ -6,8 +6,8 @@ from typing import Any
 _PRESETS: dict[str, Mapping[str, Any]] = {
     "smoke": {
         "stage": {
-            "net": {"channels": (16, 32), "groups": 4},
-            "diffusion": {"steps": 2},
+            "net": {"channels": (16, 32), "groups": 4, "condition": "concat"},
+            "diffusion": {"prediction": "sample", "steps": 2},
             "train": {"steps": 4, "batch": 2, "log_every": 2},
             "crop": 32,
         },
@@ -15,16 +15,16 @@ _PRESETS: dict[str, Mapping[str, Any]] = {
     },
     "tiny": {
         "stage": {
-            "net": {"channels": (64, 96, 128)},
-            "diffusion": {"steps": 4},
-            "train": {"steps": 300, "batch": 16, "lr": 1e-3},
+            "net": {"channels": (48, 80, 112), "condition": "concat"},
+            "diffusion": {"prediction": "sample", "steps": 6},
+            "train": {"steps": 250, "batch": 16, "lr": 1e-3},
             "crop": 64,
         },
     },
     "small": {
         "stage": {
             "net": {"channels": (128, 256, 384), "layers": 2, "attention": 1, "groups": 32},
-            "diffusion": {"steps": 10},
+            "diffusion": {"prediction": "sample", "steps": 10},
             "train": {"steps": 20000, "batch": 32, "lr": 3e-4, "ema": 0.9995},
             "crop": 128,
         },
@@ -39,6 +39,7 @@ _PRESETS: dict[str, Mapping[str, Any]] = {
                 "validity": "sign",
                 "upscale": 2,
                 "max_residual_m": 0.5,
+                "calibrate": False,
             },
             "diffusion": {
                 "prediction": "sample",
@@ -46,6 +47,7 @@ _PRESETS: dict[str, Mapping[str, Any]] = {
                 "zero_snr": False,
                 "spacing": "leading",
                 "steps": 50,
+                "detail": False,
             },
             "train": {
                 "steps": 20000,

@@ -25,6 +25,7 @@ from s2r_bench.types import DepthFrame, DepthPair
 TARGET_MAPS = 2
 CODE_SAMPLE_PAIRS = 64
 CALIBRATION_PAIRS = 24
+DETAIL_BATCHES = 16
 
 
 class Stage:
@@ -46,6 +47,7 @@ class Stage:
         self.process = NoiseProcess(options.diffusion)
         self.whitening: Whitening | None = None
         self.calibration = Calibration()
+        self.detail: Tensor | None = None  # (L,) spread of x0 around its last prediction
         self._start: dict[str, Tensor] | None = None
 
     def start_from(self, other: "Stage") -> None:
@@ -88,6 +90,8 @@ class Stage:
         loop = Loop(network, train, seed=seed, device=self.device.type, workdir=workdir)
         result = loop.run(lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss)
         self._use(network, result.weights)
+        if self.options.diffusion.detail:
+            self.detail = self._fit_detail(items, seed)
         if self.options.code.calibrate:
             self.calibration = self._calibrate(pairs, seed, earlier)
         return result
@@ -109,6 +113,9 @@ class Stage:
             return output.float()
 
         drawn = self.process.sample(predict, shape, [generator], self.device)
+        if self.detail is not None:
+            grain = torch.randn(shape, generator=generator).to(self.device)
+            drawn = drawn + grain * self.detail.to(self.device)[:, None, None]
         maps = self.calibration.apply(self.decode_target(drawn)[0].cpu())
         return maps[:, :: self.options.code.upscale, :: self.options.code.upscale][:, :height, :width].contiguous()
 
@@ -175,6 +182,8 @@ class Stage:
         if self.whitening is not None:
             constants = {"mean": self.whitening.mean, "scale": self.whitening.scale}
             write_tensors(folder / "whitening.safetensors", constants)
+        if self.detail is not None:
+            write_tensors(folder / "detail.safetensors", {"spread": self.detail})
         residual = self.maps.residual.as_dict() if self.maps.residual else None
         write_json(folder / "stage.json", {"residual": residual, "calibration": asdict(self.calibration)})
 
@@ -191,6 +200,8 @@ class Stage:
         if self.options.code.whiten:
             constants = read_tensors(folder / "whitening.safetensors")
             self.whitening = Whitening(constants["mean"], constants["scale"], self.codec.factor)
+        if self.options.diffusion.detail:
+            self.detail = read_tensors(folder / "detail.safetensors")["spread"]
         self._use(self._build(), read_tensors(folder / "weights.safetensors"), folder)
 
     def _use(self, network: Denoiser, weights: dict[str, Tensor], source: Path | None = None) -> None:
@@ -251,6 +262,28 @@ class Stage:
             )
         except ValueError as wrong:
             raise DataError(str(wrong)) from None
+
+    @torch.no_grad()
+    def _fit_detail(self, items: "_Items", seed: int) -> Tensor:
+        """(L,) root mean square error of x0 at the sampler's last step, of the first map's channels; 0 for the others.
+
+        A mask gets none: it is cut at a threshold, and grain would turn into speckle.
+        """
+        assert self.denoiser is not None  # called at the end of fit
+        last = self.process.last_timestep
+        found = []
+        for step in range(DETAIL_BATCHES):
+            batch = items.batch(seed_of(seed, "detail"), step, 0, self.options.train.batch)
+            clean, dice = batch["target"], step_rng(seed, step, 0, "detail")
+            times = torch.full((len(clean),), last, device=clean.device)
+            noise = torch.randn(clean.shape, generator=dice).to(clean.device)
+            noisy = self.process.noised(clean, noise, times)
+            predicted, _ = self.process.split(self.denoiser(noisy, times, batch["condition"]).float(), noisy, times)
+            whole = batch["weight"].amin(1, keepdim=True) >= batch["weight"].amax()  # cells seen in full
+            found.append(((predicted - clean) ** 2 * whole).sum((0, 2, 3)) / whole.sum().clamp(min=1))
+        spread = torch.stack(found).mean(0).sqrt().cpu()
+        spread[self.options.code.s2d_factor**2 :] = 0
+        return spread
 
     def _calibrate(self, pairs: PairSet, seed: int, earlier: Sequence[Tensor] | None) -> "Calibration":
         assert self.maps is not None  # called at the end of fit
