@@ -137,6 +137,16 @@ def test_poses_of_other_frames(write_pairs, walk):
     assert "poses" in finding.message
 
 
+def test_poses_that_are_imprecise(write_pairs, walk):
+    rng = np.random.default_rng(2)
+    poses = [pose.copy() for pose in walk.poses]
+    for pose in poses:
+        pose[:3, 3] += rng.normal(size=3) * 0.02
+    (finding,) = verify_pairs(write_pairs(poses=poses))
+    assert finding.severity == "warning"
+    assert "imprecise" in finding.message
+
+
 def test_a_pose_that_is_not_rigid(write_pairs, walk):
     assert "not rigid" in _only_error(write_pairs(poses=[*walk.poses[:-1], 2 * walk.poses[-1]])).message
 

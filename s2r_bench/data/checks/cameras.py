@@ -93,7 +93,7 @@ def _against_depth(cameras: Cameras, pairs: list[tuple[View, View]]) -> Iterator
             yield named
             return
     if found.median_m > limit:
-        yield _unexplained(cameras, found)
+        yield _unexplained(cameras, found, limit)
         return
     scale, best = _best_focal(pairs)
     K = pairs[0][0].K
@@ -110,6 +110,8 @@ def _against_depth(cameras: Cameras, pairs: list[tuple[View, View]]) -> Iterator
             f"clean frames agree better with the principal point in the middle than at ({K[0, 2]:.0f}, {K[1, 2]:.0f})"
         )
         yield error(cameras.path, message, "The intrinsics are wrong: check cx, cy, and any crop of the images")
+    elif found.median_m > SUSPICIOUS_M:
+        yield _unexplained(cameras, found, limit)
 
 
 def _explained(cameras: Cameras, pairs: list[tuple[View, View]], found: Misfit, limit: float) -> Finding | None:
@@ -124,11 +126,16 @@ def _explained(cameras: Cameras, pairs: list[tuple[View, View]], found: Misfit, 
     return error(cameras.path, message, "Write the cameras file again with that put right")
 
 
-def _unexplained(cameras: Cameras, found: Misfit) -> Finding:
+def _unexplained(cameras: Cameras, found: Misfit, limit: float) -> Finding:
     if found.overlap < 0.5:
         message = "neighbouring clean frames see too little of each other to check poses and intrinsics"
         remedy = "Right for single views; else the poses are wrong (camera-to-world, metres, one to each frame?)"
         return warning(cameras.path, message, remedy)
+    if found.median_m <= limit:
+        message = f"{_apart(found)}: poses or K are imprecise"
+        return warning(
+            cameras.path, message, "Refine the poses, or fuse and render the clean side with these very poses"
+        )
     remedy = "Poses are camera-to-world, OpenCV axes (x right, y down, z forward), metres, one to each frame by name"
     return error(cameras.path, f"{_apart(found)}: poses or K are wrong, or belong to other frames", remedy)
 
