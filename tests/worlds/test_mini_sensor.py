@@ -6,8 +6,9 @@ import pytest
 from s2r_bench.geometry.render import intrinsics
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.worlds.mini.furniture.assembly import Assembly
+from s2r_bench.worlds.mini.light import dot_pattern
 from s2r_bench.worlds.mini.scene import Body, Material, Scene, Stage
-from s2r_bench.worlds.mini.sensor import Capture, SensorOptions, VirtualSensor, dot_pattern
+from s2r_bench.worlds.mini.sensor import Capture, SensorOptions, VirtualSensor
 
 SIZE = (48, 64)
 K = intrinsics(64, 48, 57.0)

@@ -17,7 +17,7 @@ import numpy as np
 from s2r_bench.errors import EnvironmentLacksError
 from s2r_bench.geometry.camera import intrinsics
 from s2r_bench.seeds import frame_seeds, seed_of
-from s2r_bench.types import DepthFrame, FloatArray
+from s2r_bench.types import CATEGORIES, DepthFrame, FloatArray
 from s2r_bench.worlds.mini.cameras import arc_poses
 from s2r_bench.worlds.mini.options import FARTHEST_STORED_M, FIRST_OBJECT, METRES_PER_UNIT, MiniOptions, Part
 from s2r_bench.worlds.mini.rooms import OBJECTS_PER_ROOM, make_room
@@ -45,10 +45,11 @@ class RoomJob:
 
 
 def scene_stage(options: MiniOptions, split: Part, index: int) -> Stage:
-    """Build a room of a split (again); the same options give the same room."""
+    """Build a room of a split (again); the same options give the same room. Targets go round the categories."""
     number = (index + 1000 * options.seed) % (100_000 // OBJECTS_PER_ROOM)
     room_seed = seed_of(options.seed, "room", split, index)
-    return Stage(make_room(f"{split}-{index:04d}", room_seed, FIRST_OBJECT[split] + OBJECTS_PER_ROOM * number))
+    first = FIRST_OBJECT[split] + OBJECTS_PER_ROOM * number
+    return Stage(make_room(f"{split}-{index:04d}", room_seed, first, CATEGORIES[index % len(CATEGORIES)]))
 
 
 def room_frames(options: MiniOptions, stage: Stage) -> list[DepthFrame]:

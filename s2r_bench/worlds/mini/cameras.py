@@ -54,7 +54,7 @@ def arc_poses(stage: Stage, views: int, seed: int) -> list[FloatArray]:
 def _draw(rng: np.random.Generator, extent: float) -> Arc:
     sweep = rng.uniform(40, 80) * rng.choice([-1, 1])
     middle = rng.uniform(-28, 28)
-    fit = np.clip(extent * rng.uniform(0.95, 1.35), 1.05, 3.2)
+    fit = np.clip(extent * rng.uniform(0.85, 1.25), 1.05, 2.6)
     return Arc(
         float(middle - sweep / 2), float(sweep), float(fit), float(rng.uniform(0.75, 1.75)), float(rng.normal(0, 0.15))
     )

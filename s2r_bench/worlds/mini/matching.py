@@ -25,7 +25,7 @@ class MatchingOptions(Options):
     refine_rounds: int = Field(2, ge=0, description="Gauss-Newton rounds of the sub-pixel fit; 0 leaves the matcher's")
     refine_window: int = Field(21, ge=3, description="window of the sub-pixel fit")
     min_correlation: float = Field(
-        0.68, ge=-1, le=1, description="a match whose windows correlate (ZNCC) less is dropped; -1 keeps all"
+        0.7, ge=-1, le=1, description="a match whose windows correlate (ZNCC) less is dropped; -1 keeps all"
     )
     disparity_steps: int = Field(16, ge=1, description="the finest disparity delivered is 1 / this")
 
@@ -34,7 +34,7 @@ def disparity_map(left: NDArray[np.uint8], right: NDArray[np.uint8], options: Ma
     """Disparity in pixels, (H, W - disparities - PADDING) float32; 0 where none was found.
 
     Args:
-        left: (H, W) rectified image whose first `disparities + PADDING` columns are black.
+        left: (H, W) rectified image whose first `disparities` columns are black, then `PADDING` that are not delivered.
         right: (H, W) image that really sees there: a pixel at column c of `left` is looked for from c leftwards.
         options: the matcher's parameters.
     """
@@ -55,13 +55,11 @@ def disparity_map(left: NDArray[np.uint8], right: NDArray[np.uint8], options: Ma
         mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
     )
     disparity = matcher.compute(left, right).astype(np.float32) / 16
-    margin = options.disparities + PADDING
-    disparity[:, :margin] = 0
     images = left.astype(np.float32), right.astype(np.float32)
     disparity = _refined(*images, np.maximum(disparity, 0), options)
     disparity[_correlation(*images, disparity, options.block + 2) < options.min_correlation] = 0
     steps = np.float32(options.disparity_steps)
-    return np.ascontiguousarray((np.rint(disparity * steps) / steps)[:, margin:])
+    return np.ascontiguousarray((np.rint(disparity * steps) / steps)[:, options.disparities + PADDING :])
 
 
 def _refined(left: Image, right: Image, disparity: Image, options: MatchingOptions) -> Image:

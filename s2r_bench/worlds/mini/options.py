@@ -9,7 +9,7 @@ from pydantic import Field
 from s2r_bench.options import Options
 from s2r_bench.worlds.mini.sensor import SensorOptions
 
-VERSION = 2  # raise when the same options would give other data: old caches are then left aside
+VERSION = 3  # raise when the same options would give other data: old caches are then left aside
 METRES_PER_UNIT = 0.0001
 FARTHEST_STORED_M = 6.5  # of 16 bits at 0.1 mm
 

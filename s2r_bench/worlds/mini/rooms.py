@@ -12,17 +12,18 @@ from s2r_bench.worlds.mini.scene import Body, Material, Scene
 OBJECTS_PER_ROOM = 16  # object numbers set aside for each room, so that no two rooms share furniture
 
 
-def make_room(scene_id: str, room_seed: int, first_object: int) -> Scene:
+def make_room(scene_id: str, room_seed: int, first_object: int, category: str) -> Scene:
     """A furnished room; the target stands near the origin and faces +z, where the cameras are.
 
     Args:
         scene_id: id of the scene.
         room_seed: decides everything but the objects' shapes.
         first_object: object numbers `first_object` to `first_object + OBJECTS_PER_ROOM - 1` belong to this room.
+        category: of the target.
     """
     rng = rng_of("mini-room", room_seed)
     dice = Dice(rng)
-    target = make_furniture(dice.pick(CATEGORIES), first_object)
+    target = make_furniture(category, first_object)
     turn = dice.between(-35, 35) + dice.pick([0, 0, 0, 90, -90])
     placed = [_placed(target, turn, 0.0, 0.0)]
     size = placed[0][1]

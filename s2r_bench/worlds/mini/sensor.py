@@ -8,20 +8,17 @@ disparity has a finest step. The sensor works at a higher resolution than it del
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from s2r_bench.geometry.camera import pixel_rays
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, rng_of
 from s2r_bench.types import DepthArray, FloatArray
+from s2r_bench.worlds.mini.light import Image, View, dot_pattern, view_from
 from s2r_bench.worlds.mini.matching import PADDING, MatchingOptions, disparity_map
 from s2r_bench.worlds.mini.scene import Stage
-
-Image = NDArray[np.float32]
 
 
 class SensorOptions(Options):
@@ -34,7 +31,7 @@ class SensorOptions(Options):
     pattern_focal: float = Field(0.9, gt=0, description="pattern cells per sensor pixel at equal distance")
     pattern_blur: float = Field(0.6, ge=0, description="blur of the dots, standard deviation in cells")
     pattern_seed: int = Field(7, description="the pattern is a property of the sensor's make, not of a frame")
-    light_e: float = Field(4000.0, gt=0, description="electrons a dot returns from a white surface at 1 m")
+    light_e: float = Field(3000.0, gt=0, description="electrons a dot returns from a white surface at 1 m")
     ambient_e: float = Field(150.0, ge=0, description="electrons from a white surface in ambient light")
     read_noise_e: float = Field(14.0, ge=0, description="standard deviation of the read noise, electrons")
     full_well_e: float = Field(6000.0, gt=0, description="electrons at which a pixel saturates; 255 grey levels")
@@ -73,17 +70,6 @@ class Calibration:
     warp_px: tuple[float, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _View:
-    """Geometry of one infrared image: what each pixel sees, in that camera's frame."""
-
-    rays: Image
-    depth: DepthArray
-    cosine: Image
-    lobe: Image
-    body: NDArray[np.int32]
-
-
 class VirtualSensor:
     """Captures views of a stage. Holds no state between frames: a capture is a function of its arguments."""
 
@@ -111,8 +97,8 @@ class VirtualSensor:
         images = self._images(stage, fine_K, world_from_cam, (left, right), seed.view)
         disparity = disparity_map(*images, self.options.matching)
         captured = self._depth(disparity[::step, ::step], fine_K, session)
-        clean = np.ascontiguousarray(left.depth[::step, ::step])
-        body = left.body[::step, ::step]
+        clean = np.ascontiguousarray(left.depth[::step, PADDING::step])
+        body = left.body[::step, PADDING::step]
         instance = np.where(body >= 0, stage.instance[body], -1).astype(np.int32)
         return Capture(captured, clean, instance)
 
@@ -129,29 +115,30 @@ class VirtualSensor:
 
     def _views(
         self, stage: Stage, K: FloatArray, pose: FloatArray, size: tuple[int, int], session: Calibration
-    ) -> tuple[_View, _View]:
-        """Left view, and right view with the columns more on its left that large disparities reach into."""
+    ) -> tuple[View, View]:
+        """Left view, and right view; each has the columns more on its left that windows and disparities reach into."""
         reach = self.options.matching.disparities + PADDING
-        right_pose, right_K = pose.copy(), K.copy()
+        left_K, right_pose, right_K = K.copy(), pose.copy(), K.copy()
+        left_K[0, 2] += PADDING
         right_pose[:3, 3] += pose[:3, 0] * self.options.baseline_m
         right_K[0, 2] += reach
         right_K[1, 2] += session.rows_px
         offset = self.options.projector_m
-        left = _view(stage, K, pose, size, offset)
-        return left, _view(stage, right_K, right_pose, (size[0], size[1] + reach), offset - self.options.baseline_m)
+        left = view_from(stage, left_K, pose, (size[0], size[1] + PADDING), offset)
+        return left, view_from(stage, right_K, right_pose, (size[0], size[1] + reach), offset - self.options.baseline_m)
 
     def _images(
-        self, stage: Stage, K: FloatArray, pose: FloatArray, views: tuple[_View, _View], seed: int
+        self, stage: Stage, K: FloatArray, pose: FloatArray, views: tuple[View, View], seed: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The two infrared images, 8 bit; the left one padded with black to the width of the right."""
         o = self.options
         height, width = views[0].depth.shape
-        margin = width // 8
+        before = o.matching.disparities + PADDING  # the projector lights all that either camera sees
         shadow_K = K.copy()
-        shadow_K[0, 2] += margin
+        shadow_K[0, 2] += before
         projector = pose.copy()
         projector[:3, 3] += pose[:3, 0] * o.projector_m
-        nearest = stage.rays.depth(shadow_K, projector, (height, width + 2 * margin))
+        nearest = stage.rays.depth(shadow_K, projector, (height, width + before + 48))
         offsets = o.projector_m, o.projector_m - o.baseline_m
         light = [
             self._irradiance(stage, view, shadow_K, nearest, offset)
@@ -162,7 +149,7 @@ class VirtualSensor:
         left, right = (self._expose(image * exposure, rng) for image in light)
         return np.pad(left, ((0, 0), (right.shape[1] - width, 0))), right
 
-    def _irradiance(self, stage: Stage, view: _View, shadow_K: FloatArray, nearest: DepthArray, offset: float) -> Image:
+    def _irradiance(self, stage: Stage, view: View, shadow_K: FloatArray, nearest: DepthArray, offset: float) -> Image:
         """Expected electrons at unit exposure, (H, W)."""
         import cv2
 
@@ -214,34 +201,3 @@ def _warp(session: Calibration, size: tuple[int, int]) -> Image:
     u = np.linspace(0, np.pi, size[1])[None, :]
     waves = [np.cos(i * u) * np.cos(j * v) for i, j in ((1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (2, 2))]
     return np.asarray(sum(w * wave for w, wave in zip(session.warp_px, waves, strict=True)) / 6**0.5 * 2, np.float32)
-
-
-@lru_cache(maxsize=4)
-def dot_pattern(fill: float, blur: float, seed: int, cells: int = 1536) -> Image:
-    """(cells, cells) brightness of the projector's dots: random cells lit, blurred, brightest about 1."""
-    import cv2
-
-    lit = (rng_of("mini-pattern", seed).random((cells, cells)) < fill).astype(np.float32)
-    dots = cv2.GaussianBlur(lit, (0, 0), blur) if blur > 0 else lit
-    return np.asarray(dots / np.percentile(dots, 99), dtype=np.float32)
-
-
-def _view(stage: Stage, K: FloatArray, pose: FloatArray, size: tuple[int, int], offset: float) -> _View:
-    """Cast a camera's rays, with the cosine at the projector and the mirror lobe; `offset` as in `_irradiance`."""
-    seen = stage.rays.render(K, pose, size)
-    rays = pixel_rays(K, size).astype(np.float32)
-    normals = seen.normals @ pose[:3, :3].astype(np.float32)
-    to_camera = _unit(-rays)
-    to_light = -rays * seen.depth[..., None]
-    to_light[..., 0] += offset
-    to_light = _unit(to_light)
-    half = _unit(to_camera + to_light)
-    cosine = np.clip(np.einsum("hwc,hwc->hw", normals, to_light), 0, 1)
-    lobe = 6 * np.clip(np.einsum("hwc,hwc->hw", normals, half), 0, 1) ** 64
-    return _View(rays, seen.depth, cosine, lobe, seen.instance)
-
-
-def _unit(vectors: Image) -> Image:
-    """(H, W, 3) of length 1; `numpy.linalg.norm` over a short last axis is slow."""
-    length = np.sqrt(np.einsum("hwc,hwc->hw", vectors, vectors))
-    return np.asarray(vectors / np.maximum(length, 1e-6)[..., None], dtype=np.float32)
