@@ -10,20 +10,9 @@ from types import ModuleType
 from s2r_bench import __version__
 
 # parts of the core that carry or find things and compute no number: the package's version covers them
-CARRIERS = (
-    "cli",
-    "config",
-    "errors",
-    "files",
-    "index",
-    "options",
-    "records",
-    "registry",
-    "simulator",
-    "steps",
-    "store",
+CARRIERS = tuple(
+    "cli config errors files index options records registry simulator steps store task types worlds".split()
 )
-CARRIERS += ("task", "types", "worlds")
 
 
 def code_of(member: ModuleType) -> str:

@@ -12,7 +12,7 @@ from s2r_bench.errors import EnvironmentLacksError, LeakageError, S2RError, Usag
 from s2r_bench.files import write_json
 from s2r_bench.options import Options
 from s2r_bench.records import RunRecord, RunSpec
-from s2r_bench.simulator import Budget, Diagnosable
+from s2r_bench.simulator import Budget, Diagnosable, PairSet
 from s2r_bench.steps.checkpoint import Fitted, is_checkpoint, open_checkpoint
 from s2r_bench.steps.code import code_of
 from s2r_bench.steps.environment import environment, peak_memory_mb
