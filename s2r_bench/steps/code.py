@@ -10,8 +10,23 @@ from types import ModuleType
 from s2r_bench import __version__
 
 # parts of the core that carry or find things and compute no number: the package's version covers them
-CARRIERS = tuple(
-    "cli config errors files index options records registry simulator steps store task types worlds".split()
+CARRIERS = frozenset(
+    {
+        "cli",
+        "config",
+        "errors",
+        "files",
+        "index",
+        "options",
+        "records",
+        "registry",
+        "simulator",
+        "steps",
+        "store",
+        "task",
+        "types",
+        "worlds",
+    }
 )
 
 
