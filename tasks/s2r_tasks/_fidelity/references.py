@@ -24,12 +24,12 @@ def recapture_of(world: World) -> Recapture | None:
 
 
 def captured_again(recapture: Recapture, pairs: PairSet, index: int, seed: int, draw: int) -> DepthFrame:
-    """Another capture of view `index`, one for each draw.
+    """Another capture of view `index`; views of one draw share its seed, so that they are one capture session.
 
     Raises:
         DataError: the world gave another kind of value or another size.
     """
-    given = recapture(pairs, index, seed_of(seed, "recapture", draw, index))
+    given = recapture(pairs, index, seed_of(seed, "recapture", draw))
     frame = given.captured if isinstance(given, DepthPair) else given
     if not isinstance(frame, DepthFrame):
         raise DataError(f"the world's recapture gave {type(frame).__name__}, expected a DepthFrame")
