@@ -19,6 +19,8 @@ from s2r_reports.statistics import Interval, interval
 if TYPE_CHECKING:
     import pandas as pd
 
+HIDDEN = "described"
+"""The group of metrics that are drawn as curves and exported, but not listed in tables."""
 FIRST, LAST = ("floor",), ("ceiling", "oracle")
 
 
@@ -101,7 +103,7 @@ def _summary(every: Sequence[Entry]) -> Summary:
     known, references = metrics_of(entries[0].record.spec.task)
     arms = _ordered(list(dict.fromkeys(names[entry.record.spec.key] for entry in entries)), references)
     present = set(frame["metric"])
-    scored = {metric: info for metric, info in known.items() if metric in present and info.better != "none"}
+    scored = {metric: info for metric, info in known.items() if metric in present and info.group != HIDDEN}
     scored |= {metric: MetricInfo(metric, "", 1, "none", "other", digits=4) for metric in sorted(present - set(known))}
     tables = {(arm, metric): table_of(frame, arm, metric) for arm in arms for metric in scored}
     tables = {key: table for key, table in tables.items() if table.size}

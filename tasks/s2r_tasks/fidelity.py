@@ -120,7 +120,8 @@ class Fidelity:
         else:
             answer = self._answered(sheet, ruler, arm, world, pairs, chosen, captured, seed)
         if arm.diagnose is not None:
-            sheet.scores.extend(Score("all", "", name, value) for name, value in arm.diagnose(pairs, seed).items())
+            said = arm.diagnose(pairs, seed)
+            sheet.add("diagnosis", lambda: [Score("all", "", name, value) for name, value in said.items()])
         artifacts = keep_views(workdir, answer, captured, self.options.kept_views)
         artifacts |= keep_clouds(workdir, answer, captured, ruler.cloud) | keep_world(workdir, world)
         return TaskResult(sheet.scores, sheet.failures, artifacts)

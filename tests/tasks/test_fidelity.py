@@ -69,7 +69,15 @@ def test_every_score_is_documented(world: object, tmp_path: Path) -> None:
     found = set()
     for arm in (made.arm(made.white(0.004, 0.1)), Arm("floor"), Arm("ceiling")):
         found |= {score.metric for score in run(arm, world, tmp_path).scores}
-    assert found == set(Fidelity.metrics)
+    said = {name for name, info in Fidelity.metrics.items() if info.group == "of itself"}
+    assert found == set(Fidelity.metrics) - said
+
+
+def test_what_a_simulator_says_of_itself_is_kept(world: object, tmp_path: Path) -> None:
+    arm = replace(capture_arm(world), diagnose=lambda pairs, seed: {"codec_mae_mm": float(len(pairs)) + seed})
+    assert mean(run(arm, world, tmp_path), "codec_mae_mm") == 16
+    arm = replace(arm, diagnose=lambda pairs, seed: {"codec_mae_mm": math.nan})
+    assert "codec_mae_mm" in run(arm, world, tmp_path).failures["all/diagnosis"]
 
 
 def test_a_perfect_simulator_is_near_the_ideal(world: object, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from s2r_bench.task import MetricInfo
 DISTRIBUTION = "distributional"
 TWO_D = "2-D"
 THREE_D = "3-D"
+DIAGNOSED = "of itself"
 DESCRIBED = "described"
+"""Figures by bin and the captures' own: drawn as curves and exported, not listed in tables."""
 _MM = 1000.0
 
 
@@ -34,6 +36,7 @@ SCORED: Mapping[str, MetricInfo] = {
     "hole_rate_flat_diff": MetricInfo("hole rate off edges, difference", "%", 100, "lower", DISTRIBUTION),
     "autocorrelation_diff": MetricInfo("autocorrelation, difference", "", 1, "lower", DISTRIBUTION, digits=2),
     "two_sample_accuracy": MetricInfo("patch classifier accuracy", "%", 100, "target", DISTRIBUTION, target=0.5),
+    "diversity": MetricInfo("std over draws", "mm", _MM, "none", DISTRIBUTION),
     "hole_iou": MetricInfo("hole IoU", "%", 100, "higher", TWO_D),
     "mae": _lower_mm("mean abs error", TWO_D),
     "median_ae": _lower_mm("median abs error", TWO_D),
@@ -42,6 +45,15 @@ SCORED: Mapping[str, MetricInfo] = {
     "f_score_10mm": MetricInfo("F-score at 10 mm", "%", 100, "higher", THREE_D),
     "voxel_iou": MetricInfo("voxel IoU", "%", 100, "higher", THREE_D),
     "consistency_diff": _lower_mm("multi-view disagreement, difference", THREE_D),
+}
+
+# what a simulator says of itself (`s2r_bench.simulator.Diagnosable`)
+DIAGNOSES: Mapping[str, MetricInfo] = {
+    "codec_mae_mm": MetricInfo("codec error", "mm", 1, "none", DIAGNOSED),
+    "codec_mae_edge_mm": MetricInfo("codec error at edges", "mm", 1, "none", DIAGNOSED),
+    "stage1_told": MetricInfo("stage I patches told from captures", "%", 100, "none", DIAGNOSED),
+    "stage2_told": MetricInfo("stage II patches told from captures", "%", 100, "none", DIAGNOSED),
+    "captured_kept": MetricInfo("captured patches taken for captures", "%", 100, "none", DIAGNOSED),
 }
 
 _BASIC: Mapping[str, MetricInfo] = {
@@ -59,14 +71,9 @@ _BASIC: Mapping[str, MetricInfo] = {
 
 METRICS: Mapping[str, MetricInfo] = {
     **SCORED,
+    **DIAGNOSES,
     "w1_range": _described("residual W1 by range", "mm", _MM),
     "w1_angle": _described("residual W1 by incidence", "mm", _MM),
-    "diversity": _described("std over draws", "mm", _MM),
-    "codec_mae_mm": _described("codec error", "mm", 1),
-    "codec_mae_edge_mm": _described("codec error at edges", "mm", 1),
-    "stage1_told": _described("stage I patches told from captures", "%", 100),
-    "stage2_told": _described("stage II patches told from captures", "%", 100),
-    "captured_kept": _described("captured patches taken for captures", "%", 100),
     **_BASIC,
     **{
         f"captured_{name}": MetricInfo(f"{info.title}, captured", info.unit, info.scale, "none", DESCRIBED)
