@@ -61,11 +61,12 @@ class GaussianBinned:
                 sums[:, column] += np.bincount(bins[mask], values[mask], BIN_COUNT)
         if sums[:, 1].sum() == 0:
             raise DataError("the training pairs hold no captured pixel near the clean depth: are the sides swapped?")
-        few = sums[:, 1] < self.options.min_pixels
-        sums[few] = sums.sum(0)
-        mean = sums[:, 2] / sums[:, 1]
-        deviation = np.sqrt(np.maximum(sums[:, 3] / sums[:, 1] - mean**2, 0))
-        self.table = np.stack([mean, deviation, 1 - sums[:, 1] / sums[:, 0]], 1)
+        # where a sensor hardly ever answers there are pixels to know the hole rate by, but none for the moments
+        holes = _or_all(sums[:, [0, 1]], self.options.min_pixels)
+        moments = _or_all(sums[:, 1:], self.options.min_pixels)
+        mean = moments[:, 1] / moments[:, 0]
+        deviation = np.sqrt(np.maximum(moments[:, 2] / moments[:, 0] - mean**2, 0))
+        self.table = np.stack([mean, deviation, 1 - holes[:, 1] / holes[:, 0]], 1)
         return FitReport(parameters=self.table.size)
 
     def simulate(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
@@ -92,6 +93,12 @@ class GaussianBinned:
     def load(self, folder: Path) -> None:
         """Become what `save` wrote there."""
         self.table = load_array(folder / FILE, "table")
+
+
+def _or_all(sums: np.ndarray, least: int) -> np.ndarray:
+    """`sums` (bins, columns) with the sums of all bins where the first column, a count, is below `least`."""
+    filled: np.ndarray = np.where(sums[:, :1] < least, sums.sum(0), sums)
+    return filled
 
 
 simulator: type[Simulator] = GaussianBinned

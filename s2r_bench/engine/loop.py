@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from s2r_bench.engine.checkpoint import latest_state, write_state
 from s2r_bench.options import Options
-from s2r_bench.seeds import torch_rng
+from s2r_bench.seeds import seed_of, torch_rng
 
 
 class TrainOptions(Options):
@@ -121,6 +121,8 @@ class Loop:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         moved = {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+        # dropout draws from the global generator: it too must be a function of the step
+        torch.manual_seed(seed_of(self.seed, "layers", self.step, self.accelerator.process_index))
         with self.accelerator.autocast():
             value = loss(self.network, moved, generator)
         self.accelerator.backward(value)

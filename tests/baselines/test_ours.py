@@ -7,7 +7,7 @@ import torch
 from s2r_baselines.ours.discriminator import DiscriminatorOptions, PatchDiscriminator, folds_of, patches_of
 from s2r_baselines.ours.reweight import ReweightOptions, weight_map
 from s2r_baselines.ours.simulator import OursOptions, StableSim2Real
-from s2r_bench.engine.loop import TrainOptions
+from s2r_bench.engine.loop import Loop, TrainOptions
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import Budget
 from s2r_bench.types import DepthFrame, DepthPair
@@ -44,9 +44,10 @@ def test_patches_are_back_projected_and_centred_on_the_clean_patch():
     shifted = one.clean.depth + np.float32(0.02)
     patches = patches_of(0, one.clean, shifted, OPTIONS)
     assert len(patches) == 12
-    assert patches[0].judged.shape == (3, 64)
+    assert patches[0].judged.shape == (4, 64)
     # a shift of 2 cm in a frame where 10 cm is 1; x and y grow with it, so only z is exact
     assert float(patches[0].judged[2].mean() - patches[0].clean[2].mean()) == pytest.approx(0.2, abs=1e-4)
+    assert patches[0].judged[3].numpy() == pytest.approx(2.0, abs=1e-3)  # and is 2 of the offset's centimetres
 
 
 def test_patches_with_too_few_pixels_are_left_out():
@@ -98,6 +99,31 @@ def test_folds_are_contiguous_and_cover_everything():
     folds = folds_of(7, 2)
     assert folds.tolist() == sorted(folds.tolist())
     assert set(folds.tolist()) == {0, 1}
+
+
+def test_a_discriminator_killed_half_way_is_the_same_in_the_end(tmp_path, monkeypatch):
+    changes = {"train": TrainOptions(steps=6, batch=8, ema=0.0, checkpoint_s=1e-9)}
+    options = OPTIONS.model_copy(update=changes)
+    pair = noisy_pair(0)
+    sides = [patches_of(0, pair.clean, depth, options) for depth in (pair.captured.depth, pair.clean.depth)]
+    judges = [PatchDiscriminator(options, "cpu") for _ in range(3)]
+    judges[0].fit(*sides, 0, None)
+    step, calls = Loop._one_step, []
+
+    def killed(self, *args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return step(self, *args)
+
+    monkeypatch.setattr(Loop, "_one_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        judges[1].fit(*sides, 0, tmp_path)
+    monkeypatch.undo()
+    torch.rand(7)  # whatever else drew from the global generator meanwhile
+    judges[2].fit(*sides, 0, tmp_path)
+    states = [judge.network.state_dict() for judge in (judges[0], judges[2])]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def preset(**changes):

@@ -76,15 +76,15 @@ class MapCode:
         return torch.from_numpy((captured > 0) & (clean > 0) & near)
 
     def decode(self, frame: DepthFrame, maps: Tensor) -> np.ndarray:
-        """Depth (H, W) float32 metres from predicted target maps (2, H, W); 0 where validity is negative."""
+        """Depth (H, W) float32 metres from predicted target maps (2, H, W); 0 beyond the code and where not valid."""
         clean = torch.from_numpy(frame.depth).double()
         value = maps[0].double().cpu()
         if self.residual is None:
             metres = self.depth.decode(value)
         else:
             metres = apply_residual(self.depth, clean, self.residual.decode(clean, value))
-        there = (clean > 0) & (maps[1].cpu() > 0) & (metres > self.depth.near)
-        return torch.where(there, metres.clamp(max=self.depth.far), 0.0).float().numpy()
+        within = (clean > 0) & (clean <= self.depth.far) & (metres > self.depth.near) & (metres <= self.depth.far)
+        return torch.where(within & (maps[1].cpu() > 0), metres, 0.0).float().numpy()
 
     def _validity(self, seen: Tensor) -> Tensor:
         """+1 to -1 with the sign of `seen`; "distance" falls linearly to the border, half a pixel off either side."""

@@ -91,7 +91,8 @@ class Stage:
         result = loop.run(lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss)
         self._use(network, result.weights)
         if self.options.diffusion.detail:
-            self.detail = self._fit_detail(items, seed)
+            # every seen cell counts alike, whatever the re-weighting says
+            self.detail = self._fit_detail(_Items(self, pairs, earlier, None), seed)
         if self.options.code.calibrate:
             self.calibration = self._calibrate(pairs, seed, earlier)
         return result
@@ -124,6 +125,11 @@ class Stage:
         if self.maps is None:
             raise NotFittedError("the stage has neither been fitted nor loaded")
         return self.maps.decode(frame, maps)
+
+    def seen_depth(self, pair: DepthPair) -> np.ndarray:
+        """The captured depth (H, W) where it counts as captured, else 0: what a perfect stage would give."""
+        assert self.maps is not None  # asked of fitted stages only
+        return np.where(self.maps.seen(pair).numpy(), pair.captured.depth, 0).astype(np.float32)
 
     def condition(self, frame: DepthFrame, earlier: Tensor | None) -> Tensor:
         """Condition maps (C, H, W), with the earlier stage's appended."""
@@ -173,11 +179,11 @@ class Stage:
         return sum(p.numel() for p in self.denoiser.parameters() if p.requires_grad)
 
     def save(self, folder: Path) -> None:
-        """Write trained weights and constants; weights that never moved are named, not copied."""
+        """Write weights and constants; those of a named checkpoint that never moved are not copied."""
         if self.denoiser is None or self.maps is None:
             raise NotFittedError("the stage has neither been fitted nor loaded")
         folder.mkdir(parents=True, exist_ok=True)
-        moved = {name: p for name, p in self.denoiser.named_parameters() if p.requires_grad}
+        moved = {name: p for name, p in self.denoiser.named_parameters() if self._is_own(p)}
         write_tensors(folder / "weights.safetensors", moved)
         if self.whitening is not None:
             constants = {"mean": self.whitening.mean, "scale": self.whitening.scale}
@@ -205,13 +211,19 @@ class Stage:
         self._use(self._build(), read_tensors(folder / "weights.safetensors"), folder)
 
     def _use(self, network: Denoiser, weights: dict[str, Tensor], source: Path | None = None) -> None:
-        expected = {name for name, p in network.named_parameters() if p.requires_grad}
+        frozen = dict(network.named_parameters())
+        weights = {**{name: p for name, p in frozen.items() if source is None and self._is_own(p)}, **weights}
+        expected = {name for name, p in network.named_parameters() if self._is_own(p)}
         shapes = {name: p.shape for name, p in network.named_parameters()}
         wrong = expected ^ set(weights) or {name for name in weights if weights[name].shape != shapes[name]}
         if wrong:
             raise DataError(f"{source}/weights.safetensors is of another network ({sorted(wrong)[0]} differs)")
         network.load_state_dict(weights, strict=False)
         self.denoiser = network.to(self.device).eval()
+
+    def _is_own(self, parameter: nn.Parameter) -> bool:
+        # frozen weights come from the named checkpoint again; frozen random ones exist nowhere else
+        return parameter.requires_grad or not self.options.net.pretrained
 
     def _build(self) -> Denoiser:
         if self.maps is None:

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 
 class PatchPointNet(nn.Module):
-    """Logits (B, 2) of (captured, generated) from a patch (B, 3, N) and its clean patch (B, 3, N), camera axes."""
+    """Logits (B, 2) of (captured, generated) from a patch (B, C, N) and its clean patch (B, 3, N), camera axes."""
 
-    def __init__(self, width: int = 64, *, guidance: bool = True, dropout: float = 0.3) -> None:
+    def __init__(self, width: int = 64, channels: int = 3, *, guidance: bool = True, dropout: float = 0.3) -> None:
         super().__init__()
-        sizes = [3, width, width, width, 2 * width, 16 * width]
+        sizes = [channels, width, width, width, 2 * width, 16 * width]
         layers = [layer for a, b in pairwise(sizes) for layer in _pointwise(a, b)]
         self.points = nn.Sequential(*layers)
         self.guidance = nn.Sequential(*_pointwise(3, width)) if guidance else None

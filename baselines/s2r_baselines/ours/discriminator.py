@@ -1,8 +1,9 @@
 """The 3D-aware patch discriminator: which patches of a generated depth map are told from captured ones, in 3D.
 
 Frames are cut into a grid of square patches. A patch's valid pixels are back-projected, centred on the centroid of
-the *clean* patch and divided by a fixed length, so that the metric scale of the noise is kept. The network (PointNet
-with CAD guidance) learns captured = 0, generated = 1. Training and flagging frames are apart (folds), so that what it
+the *clean* patch and divided by a fixed length, so that the metric scale of the noise is kept; each point also carries
+how far it lies from the clean surface along its pixel's ray (`offset`). The network (PointNet with CAD guidance)
+learns captured = 0, generated = 1. Training and flagging frames are apart (folds), so that what it
 memorised does not decide the mask. Paper section 3.3; the authors' training code is not public, so sizes and
 schedule are our own choice and are options.
 """
@@ -30,7 +31,9 @@ class DiscriminatorOptions(Options):
     Attributes:
         patch: side in pixels (paper: 128 of a 512-pixel frame). points: points a patch is resampled to.
         width: layer width (paper: 64). guidance: whether the clean patch is seen too.
-        scale_m: the length that becomes 1. min_points: patches with fewer captured pixels are left out.
+        offset: give each point its distance from the clean surface as a fourth coordinate; False: x, y, z (paper).
+        scale_m: the length that becomes 1. offset_scale_m: the same for the offset.
+        min_points: patches with fewer captured pixels are left out.
         folds: frames are cut into this many contiguous parts; each part is flagged by a network of the others.
     """
 
@@ -38,7 +41,9 @@ class DiscriminatorOptions(Options):
     points: int = Field(256, ge=16)
     width: int = Field(32, ge=4)
     guidance: bool = True
+    offset: bool = True
     scale_m: float = Field(0.1, gt=0)
+    offset_scale_m: float = Field(0.01, gt=0)
     min_points: int = Field(64, ge=8)
     folds: int = Field(2, ge=2)
     train: TrainOptions = TrainOptions(steps=300, batch=32, lr=1e-3, ema=0.0, weight_decay=1e-4, warmup=10)
@@ -52,7 +57,7 @@ class Patch:
     top: int
     left: int
     clean: Tensor  # (3, N)
-    judged: Tensor  # (3, N)
+    judged: Tensor  # (3 or 4, N)
 
 
 def patches_of(index: int, frame: DepthFrame, depth: DepthArray, options: DiscriminatorOptions) -> list[Patch]:
@@ -60,6 +65,7 @@ def patches_of(index: int, frame: DepthFrame, depth: DepthArray, options: Discri
     side = options.patch
     dice = rng_of("patch points", frame.id)
     found = []
+    depth = np.where(frame.depth > 0, depth, 0)
     for top in range(0, frame.size[0] - side + 1, side):
         for left in range(0, frame.size[1] - side + 1, side):
             window = (slice(top, top + side), slice(left, left + side))
@@ -68,8 +74,13 @@ def patches_of(index: int, frame: DepthFrame, depth: DepthArray, options: Discri
             if min(len(clean), len(judged)) < options.min_points:
                 continue
             centre = clean.mean(0)
-            pair = (_resampled((cloud - centre) / options.scale_m, options.points, dice) for cloud in (clean, judged))
-            found.append(Patch(index, top, left, *pair))
+            guidance = _resampled((clean - centre) / options.scale_m, options.points, dice)
+            cloud = (judged - centre) / options.scale_m
+            if options.offset:
+                rows, columns = np.nonzero(depth[window])
+                off = judged[:, 2] - frame.depth[window][rows, columns]
+                cloud = np.column_stack([cloud, off / options.offset_scale_m])
+            found.append(Patch(index, top, left, guidance, _resampled(cloud, options.points, dice)))
     return found
 
 
@@ -78,12 +89,12 @@ class PatchDiscriminator:
 
     def __init__(self, options: DiscriminatorOptions, device: str) -> None:
         self.options, self.device = options, device
-        self.network = PatchPointNet(options.width, guidance=options.guidance)
+        self.network = _network(options)
 
     def fit(self, captured: Sequence[Patch], generated: Sequence[Patch], seed: int, workdir: Path | None) -> LoopResult:
         """Train on equal shares of both; afterwards the network is in evaluation mode."""
         torch.manual_seed(seed_of(seed, "discriminator"))
-        self.network = PatchPointNet(self.options.width, guidance=self.options.guidance)
+        self.network = _network(self.options)
         loop = Loop(self.network, self.options.train, seed=seed, device=self.device, workdir=workdir)
         half = max(self.options.train.batch // 2, 1)
 
@@ -122,6 +133,10 @@ class PatchDiscriminator:
 def folds_of(count: int, folds: int) -> np.ndarray:
     """(count,) fold of each frame: contiguous parts, so that neighbours, who share noise, stay together."""
     return np.arange(count) * folds // max(count, 1)
+
+
+def _network(options: DiscriminatorOptions) -> PatchPointNet:
+    return PatchPointNet(options.width, 4 if options.offset else 3, guidance=options.guidance)
 
 
 def _cross_entropy(network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:

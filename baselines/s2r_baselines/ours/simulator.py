@@ -14,7 +14,7 @@ from s2r_baselines._diffusion.presets import STAGE_PRESETS
 from s2r_baselines._diffusion.stage import Stage, draw_generator
 from s2r_baselines.ours.discriminator import DiscriminatorOptions, Patch, PatchDiscriminator, folds_of, patches_of
 from s2r_baselines.ours.reweight import ReweightOptions, weight_map
-from s2r_bench.engine.checkpoint import read_tensors, write_tensors
+from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
 from s2r_bench.engine.loop import curve_rows
 from s2r_bench.errors import NotFittedError
 from s2r_bench.options import Options
@@ -130,7 +130,8 @@ class StableSim2Real:
         for index in range(len(pairs)):
             pair = pairs[index]
             drawn = self.stage_depths(pair.clean, frame_seeds([pair.clean], seed)[0])
-            sides.setdefault("captured_kept", []).extend(patches_of(index, pair.clean, pair.captured.depth, options))
+            captured = self.stages[0].seen_depth(pair)
+            sides.setdefault("captured_kept", []).extend(patches_of(index, pair.clean, captured, options))
             for number, depth in enumerate(drawn, start=1):
                 sides.setdefault(f"stage{number}_told", []).extend(patches_of(index, pair.clean, depth, options))
         for name, patches in sides.items():
@@ -147,6 +148,7 @@ class StableSim2Real:
             raise NotFittedError("there is nothing to save: ours has not been trained")
         for number, stage in enumerate(self.stages, start=1):
             stage.save(folder / f"stage{number}")
+        write_json(folder / "ours.json", {"discriminators": [len(networks) for networks in self.discriminators]})
         for gap, networks in enumerate(self.discriminators, start=1):
             for fold, network in enumerate(networks):
                 network.save(folder / f"discriminator{gap}-{fold}.safetensors")
@@ -158,10 +160,8 @@ class StableSim2Real:
             stage = self._new_stage(number)
             stage.load(folder / f"stage{number}")
             self.stages.append(stage)
-        for gap in range(1, self.options.stages):
-            if self.options.reweight.rule == "none":
-                break
-            networks = [PatchDiscriminator(self.options.discriminator, self.device) for _ in range(self._folds)]
+        for gap, count in enumerate(read_json(folder / "ours.json")["discriminators"], start=1):
+            networks = [PatchDiscriminator(self.options.discriminator, self.device) for _ in range(count)]
             for fold, network in enumerate(networks):
                 network.load(folder / f"discriminator{gap}-{fold}.safetensors")
             self.discriminators.append(networks)
@@ -214,7 +214,7 @@ class StableSim2Real:
         sizes = []
         for index in range(len(pairs)):
             pair = pairs[index]
-            captured.append(patches_of(index, pair.clean, pair.captured.depth, options))
+            captured.append(patches_of(index, pair.clean, stage.seen_depth(pair), options))
             generated.append(patches_of(index, pair.clean, stage.depth(pair.clean, drawn[index]), options))
             sizes.append(pair.clean.size)
         fold_of, sides = folds_of(len(pairs), self._folds), (captured, generated)
@@ -223,11 +223,10 @@ class StableSim2Real:
         networks, seconds = [], 0.0
         for fold in range(self._folds):
             network = PatchDiscriminator(options, self.device)
-            real, fake = ([p for i, part in enumerate(side) if fold_of[i] != fold for p in part] for side in sides)
-            if not real or not fake:
-                networks.append(network)  # too few captured pixels for a single patch: nothing can be flagged
-                continue
-            result = network.fit(real, fake, seed_of(seed, fold), _sub(workdir, f"discriminator{number - 1}-{fold}"))
+            seen, made = ([p for i, part in enumerate(side) if fold_of[i] != fold for p in part] for side in sides)
+            if not seen or not made:
+                continue  # too few captured pixels for a single patch: nothing can be flagged
+            result = network.fit(seen, made, seed_of(seed, fold), _sub(workdir, f"discriminator{number - 1}-{fold}"))
             rows += curve_rows(f"discriminator {number - 1}.{fold}", result)
             seconds += result.seconds
             for index in np.flatnonzero(fold_of == fold).tolist():
