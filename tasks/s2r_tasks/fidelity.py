@@ -14,10 +14,10 @@ Protocol fidelity/1
   [-0.5, 0.5]: Chamfer-L2 (squared, both directions added), F-score at 1 % of the side and at 10 mm, IoU of the occupied
   cells of a 64^3 grid; and how far a view's points miss the next view's, beyond what clean depth misses.
   floor: the clean depth is the answer. ceiling: captures against captures. Where the world can capture a view twice,
-  a second capture of each view is the answer, taken in a session of its own: with another calibration error, as no
-  simulator can know that of the captures. Else the distributional and fused figures compare the odd views of
-  each sequence with its even views (the odd ones are the answer), and the 2-D figures compare each view with its
-  neighbour's capture carried over through the clean depth, on pixels that both views see.
+  a second capture of each view in the same session (same calibration, other noise) is the answer. Else the
+  distributional and fused figures compare the odd views of each sequence with its even views (the odd ones are the
+  answer), and the 2-D figures compare each view with its neighbour's capture carried over through the clean depth, on
+  pixels that both views see. Either way the captures' calibration is known, which no simulator's can be.
 """
 
 from collections.abc import Mapping, Sequence

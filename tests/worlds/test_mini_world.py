@@ -94,7 +94,7 @@ def test_scenes_and_objects_of_splits_never_meet(world: MiniWorld) -> None:
         assert not scenes & ids
         objects |= names
         scenes |= ids
-    for part in ("corpus", "real-train", "real-test"):
+    for part in ("corpus", "captured-train", "captured-test"):
         names = {model.id for model in world.objects(part)}
         assert not objects & names
         objects |= names
@@ -134,7 +134,7 @@ def test_recapture_refuses_other_data(world: MiniWorld, tmp_path: Path) -> None:
 
 
 def test_objects_are_captured_on_a_stage(world: MiniWorld) -> None:
-    model = world.objects("real-test")[0]
+    model = world.objects("captured-test")[0]
     capture = world.capture_object(model, views=2, seed=3)
     again = world.capture_object(model, views=2, seed=3)
     assert len(capture.pairs) == len(capture.masks) == 2

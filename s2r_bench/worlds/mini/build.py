@@ -16,7 +16,7 @@ import numpy as np
 
 from s2r_bench.errors import EnvironmentLacksError
 from s2r_bench.geometry.camera import intrinsics
-from s2r_bench.seeds import frame_seeds, seed_of
+from s2r_bench.seeds import FrameSeed, frame_seeds, seed_of
 from s2r_bench.types import CATEGORIES, DepthFrame, FloatArray
 from s2r_bench.worlds.mini.cameras import arc_poses
 from s2r_bench.worlds.mini.options import FARTHEST_STORED_M, FIRST_OBJECT, METRES_PER_UNIT, MiniOptions, Part
@@ -61,9 +61,15 @@ def room_frames(options: MiniOptions, stage: Stage) -> list[DepthFrame]:
     return [DepthFrame(empty, K, pose, scene, SEQUENCE, f"{scene}-v{i:03d}") for i, pose in enumerate(poses)]
 
 
-def capture_frame(options: MiniOptions, stage: Stage, frame: DepthFrame, run_seed: int) -> Capture:
-    """The virtual sensor's view from a frame's camera; what lies beyond the stored range counts as nothing."""
-    seed = frame_seeds([frame], run_seed)[0]
+def capture_frame(
+    options: MiniOptions, stage: Stage, frame: DepthFrame, run_seed: int, session_seed: int | None = None
+) -> Capture:
+    """The virtual sensor's view from a frame's camera; what lies beyond the stored range counts as nothing.
+
+    `run_seed` decides the view's noise, `session_seed` (None: the same seed) the calibration of its session.
+    """
+    session = run_seed if session_seed is None else session_seed
+    seed = FrameSeed(frame_seeds([frame], run_seed)[0].view, frame_seeds([frame], session)[0].session)
     seen = VirtualSensor(options.sensor).capture(stage, frame.K, frame.world_from_cam, frame.size, seed)
     seen.clean[seen.clean > FARTHEST_STORED_M] = 0
     return seen

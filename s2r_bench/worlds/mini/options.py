@@ -9,18 +9,18 @@ from pydantic import Field
 from s2r_bench.options import Options
 from s2r_bench.worlds.mini.sensor import SensorOptions
 
-VERSION = 3  # raise when the same options would give other data: old caches are then left aside
+VERSION = 4  # raise when the same options would give other data: old caches are then left aside
 METRES_PER_UNIT = 0.0001
 FARTHEST_STORED_M = 6.5  # of 16 bits at 0.1 mm
 
-Part = Literal["train", "val", "test", "corpus", "real-train", "real-test"]
+Part = Literal["train", "val", "test", "corpus", "captured-train", "captured-test"]
 FIRST_OBJECT: dict[Part, int] = {
     "train": 0,
     "val": 300_000,
     "test": 400_000,
     "corpus": 500_000,
-    "real-train": 600_000,
-    "real-test": 700_000,
+    "captured-train": 600_000,
+    "captured-test": 700_000,
 }
 
 
@@ -36,8 +36,8 @@ class MiniOptions(Options):
     rooms_test: int = Field(6, ge=1)
     views: int = Field(8, ge=1, description="views of each room, one sequence on an arc")
     corpus_per_category: int = Field(60, ge=1, description="objects of each category in the CAD corpus")
-    real_train_per_category: int = Field(12, ge=1)
-    real_test_per_category: int = Field(16, ge=1)
+    captured_train_per_category: int = Field(12, ge=1)
+    captured_test_per_category: int = Field(16, ge=1)
     sensor: SensorOptions = SensorOptions()
     workers: int = Field(0, ge=0, description="processes that generate; 0: S2R_WORKERS, else one a core")
 
@@ -51,8 +51,8 @@ class MiniOptions(Options):
             "rooms_test": 2,
             "views": 3,
             "corpus_per_category": 2,
-            "real_train_per_category": 1,
-            "real_test_per_category": 1,
+            "captured_train_per_category": 1,
+            "captured_test_per_category": 1,
             "sensor": {"matching": {"disparities": 48}},
         },
         "small": {
@@ -64,8 +64,8 @@ class MiniOptions(Options):
             "rooms_test": 12,
             "views": 12,
             "corpus_per_category": 200,
-            "real_train_per_category": 30,
-            "real_test_per_category": 30,
+            "captured_train_per_category": 30,
+            "captured_test_per_category": 30,
             "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
         },
         "paper": {
@@ -77,8 +77,8 @@ class MiniOptions(Options):
             "rooms_test": 50,
             "views": 20,
             "corpus_per_category": 1000,
-            "real_train_per_category": 100,
-            "real_test_per_category": 60,
+            "captured_train_per_category": 100,
+            "captured_test_per_category": 60,
             "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
         },
     }

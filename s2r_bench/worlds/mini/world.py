@@ -20,7 +20,7 @@ from s2r_bench.worlds.mini.rooms import make_stage
 from s2r_bench.worlds.mini.scene import Stage
 from s2r_bench.worlds.pair_folder import FolderPairs
 
-ObjectSplit = Literal["corpus", "real-train", "real-test"]
+ObjectSplit = Literal["corpus", "captured-train", "captured-test"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +73,8 @@ class MiniWorld:
         """The objects of a part: the corpus, or those whose captures train or test a downstream task."""
         counts = {
             "corpus": self.options.corpus_per_category,
-            "real-train": self.options.real_train_per_category,
-            "real-test": self.options.real_test_per_category,
+            "captured-train": self.options.captured_train_per_category,
+            "captured-test": self.options.captured_test_per_category,
         }
         if split not in counts:
             raise UsageError(f"the mini world has no objects {split!r}; there are: {', '.join(counts)}")
@@ -82,7 +82,7 @@ class MiniWorld:
         return [make_object(category, first + i) for category in CATEGORIES for i in range(counts[split])]
 
     def recapture(self, pairs: PairSet, index: int, seed: int) -> DepthFrame:
-        """Capture the view of pair `index` again, with the noise and calibration of another run seed.
+        """Capture the view of pair `index` again in the same session: the same calibration, other noise.
 
         With the world's own seed the stored capture comes back (but for its rounding to 0.1 mm).
 
@@ -96,7 +96,7 @@ class MiniWorld:
             raise DataError(f"{frame.id} is no view of the mini world: its rooms are named as train-0003")
         whole = self._whole(frame, step)
         stage = cached_stage(self.options, split, int(number))
-        seen = capture_frame(self.options, stage, whole, seed)
+        seen = capture_frame(self.options, stage, whole, seed, self.options.seed)
         return whole.with_depth(seen.captured).strided(step)
 
     def capture_object(self, model: CadModel, views: int, seed: int) -> ObjectCapture:

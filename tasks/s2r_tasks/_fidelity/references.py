@@ -24,7 +24,7 @@ def recapture_of(world: World) -> Recapture | None:
 
 
 def captured_again(recapture: Recapture, pairs: PairSet, index: int, seed: int, draw: int) -> DepthFrame:
-    """Another capture of view `index`; views of one draw share its seed, so that they are one capture session.
+    """Another capture of view `index` in its own session: what a sensor repeats and what it does not.
 
     Raises:
         DataError: the world gave another kind of value or another size.
