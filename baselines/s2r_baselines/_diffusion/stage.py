@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from s2r_baselines._diffusion.latent import Codec, KLCodec, SpaceToDepth, Whitening
 from s2r_baselines._diffusion.maps import MapCode
-from s2r_baselines._diffusion.nets import Denoiser, load_part
+from s2r_baselines._diffusion.nets import Denoiser, shared_vae
 from s2r_baselines._diffusion.noise import NoiseProcess
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_bench.depth_code import ResidualCode, residual_of
@@ -26,6 +26,7 @@ TARGET_MAPS = 2
 CODE_SAMPLE_PAIRS = 64
 CALIBRATION_PAIRS = 24
 DETAIL_BATCHES = 16
+MOST_CACHED = 4096  # training items kept in memory
 
 
 class Stage:
@@ -79,7 +80,7 @@ class Stage:
         """
         if self.maps is None:
             self.maps = MapCode(self.options.code, self._fit_residual(pairs) if self.uses_residual else None)
-        items = _Items(self, pairs, earlier, weights)
+        items = _Items(self, pairs, earlier, weights, None if workdir is None else workdir / "latents")
         if self.options.code.whiten and self.whitening is None:
             self.whitening = items.fit_whitening()
         torch.manual_seed(seed_of(seed, "weights"))  # diffusers' constructors draw from the global generator
@@ -354,31 +355,45 @@ def _quantile(values: Tensor, share: float) -> float:
 
 
 class _Items:
-    """Training items: crops of coded pairs, cached whole (codes of a training set are small beside its files)."""
+    """Training items, coded once and kept; a batch is a function of (seed, step, rank).
+
+    With a lossless codec the maps are kept and every crop is encoded; with a frozen autoencoder whole frames are
+    encoded once and crops are taken of the latents, in `folder` if one is given, so that no step pays for the encoder.
+    """
 
     def __init__(
-        self, stage: Stage, pairs: PairSet, earlier: Sequence[Tensor] | None, weights: Sequence[Tensor] | None
+        self,
+        stage: Stage,
+        pairs: PairSet,
+        earlier: Sequence[Tensor] | None,
+        weights: Sequence[Tensor] | None,
+        folder: Path | None = None,
     ) -> None:
         self.stage, self.earlier, self.weights = stage, earlier, weights
         self.pairs = pairs
+        self.folder = folder
+        self.encodes_once = stage.options.code.latent == "kl"
         self.cache: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     def batch(self, seed: int, step: int, rank: int, size: int) -> dict[str, Tensor]:
-        """The batch of one step: a function of (seed, step, rank)."""
+        """Condition and target latents and loss weights of one step."""
         dice = step_rng(seed, step, rank, "order")
         picks = torch.randint(len(self.pairs), (size,), generator=dice).tolist()
         crops = [self._crop(index, dice) for index in picks]
         condition, target, weight = (torch.stack(part).to(self.stage.device) for part in zip(*crops, strict=True))
-        factor = self.stage.codec.factor
-        code = self.stage.options.code
-        mixing = "kl" if code.latent == "kl" else "cells" if code.whiten else "pixels"
-        latent_weight = _latent_weight(weight, factor, mixing)
-        with torch.no_grad():
-            return {
-                "condition": self.stage._encode_condition(condition),
-                "target": self.stage.encode_target(target),
-                "weight": latent_weight,
-            }
+        if not self.encodes_once:
+            condition, target, weight = self._encoded(condition, target, weight)
+        return {"condition": condition.float(), "target": target.float(), "weight": weight.float()}
+
+    @torch.no_grad()
+    def _encoded(self, condition: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        code, factor = self.stage.options.code, self.stage.codec.factor
+        mixing: Literal["kl", "cells", "pixels"] = "kl" if code.latent == "kl" else "cells" if code.whiten else "pixels"
+        return (
+            self.stage._encode_condition(condition),
+            self.stage.encode_target(target),
+            _latent_weight(weight, factor, mixing),
+        )
 
     def fit_whitening(self) -> Whitening:
         """Fix the whitening on the latents of some whole frames."""
@@ -393,7 +408,7 @@ class _Items:
 
     def _crop(self, index: int, dice: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         maps = self._item(index)
-        side = self.stage.options.crop
+        side = self.stage.options.crop // (self.stage.codec.factor if self.encodes_once else 1)
         height, width = maps[0].shape[-2:]
         top, left = (int(torch.randint(max(n - side, 0) + 1, (1,), generator=dice)) for n in (height, width))
         window = tuple(_pad_to(part[:, top : top + side, left : left + side], side) for part in maps)
@@ -401,17 +416,35 @@ class _Items:
 
     def _item(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         if index not in self.cache:
-            pair: DepthPair = self.pairs[index]
-            stage = self.stage
-            assert stage.maps is not None  # set at the start of fit
-            target, weight = stage.maps.target(pair)
-            if self.weights is not None:
-                weight = weight * self.weights[index]
-            condition = stage.condition(pair.clean, None if self.earlier is None else self.earlier[index])
-            upscale = stage.options.code.upscale
-            enlarged = tuple(_enlarge(part, upscale) for part in (condition, target, weight))
-            self.cache[index] = (enlarged[0], enlarged[1], enlarged[2])
+            if len(self.cache) >= MOST_CACHED:
+                self.cache.pop(next(iter(self.cache)))
+            self.cache[index] = self._latents(index) if self.encodes_once else self._maps(index)
         return self.cache[index]
+
+    def _maps(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        pair: DepthPair = self.pairs[index]
+        stage = self.stage
+        assert stage.maps is not None  # set at the start of fit
+        target, weight = stage.maps.target(pair)
+        if self.weights is not None:
+            weight = weight * self.weights[index]
+        condition = stage.condition(pair.clean, None if self.earlier is None else self.earlier[index])
+        upscale = stage.options.code.upscale
+        return _enlarge(condition, upscale), _enlarge(target, upscale), _enlarge(weight, upscale)
+
+    def _latents(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        names = ("condition", "target", "weight")
+        path = self.folder / f"{index:06d}.safetensors" if self.folder is not None else None
+        if path is not None and path.is_file():
+            kept = read_tensors(path)
+            return kept[names[0]], kept[names[1]], kept[names[2]]
+        maps = (_pad(part, self.stage.codec.factor)[None].to(self.stage.device) for part in self._maps(index))
+        # half precision: a latent's own error is far larger than its rounding
+        latents = tuple(part[0].half().cpu() for part in self._encoded(*maps))
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_tensors(path, dict(zip(names, latents, strict=True)))
+        return latents[0], latents[1], latents[2]
 
 
 def _near_edges(depth: np.ndarray, jump: float = 0.05, reach: int = 2) -> np.ndarray:
@@ -472,9 +505,7 @@ def _enlarge(maps: Tensor, factor: int) -> Tensor:
 def _codec(options: StageOptions, device: torch.device) -> Codec:
     if options.code.latent == "s2d":
         return SpaceToDepth(options.code.s2d_factor)
-    if not options.net.pretrained:
-        raise DataError("the kl codec is that of a checkpoint: name one with --set net.pretrained=..., or use s2d")
-    return KLCodec(load_part(options.net.pretrained, "vae").to(device))
+    return KLCodec(shared_vae(options.net.pretrained).to(device))
 
 
 def draw_generator(view: int, session: int, stage: int) -> torch.Generator:
