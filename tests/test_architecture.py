@@ -102,3 +102,13 @@ def test_each_file_has_one_module_name():
         if file and any(Path(file).is_relative_to(folder) for folder in ROOMS.values()) and name != "__main__":
             names[file].add(name)
     assert {file: found for file, found in names.items() if len(found) > 1} == {}
+
+
+def test_tasks_import_metrics_from_their_own_files():
+    """A task's digest follows imports to files; what a package hands out lazily it would not see."""
+    lazy = ROOMS["s2r_metrics"] / "__init__.py"
+    for path in sources("s2r_tasks"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "s2r_metrics":
+                for alias in node.names:
+                    assert (lazy.parent / f"{alias.name}.py").is_file(), f"{path.relative_to(ROOT)}: {alias.name}"

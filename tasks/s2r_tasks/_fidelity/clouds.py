@@ -13,8 +13,8 @@ from s2r_bench.geometry.fuse import fuse_points
 from s2r_bench.records import Score
 from s2r_bench.seeds import rng_of
 from s2r_bench.types import FloatArray
-from s2r_metrics import chamfer_l2, f_score, volume_iou
-from s2r_metrics.occupancy import voxelise
+from s2r_metrics.occupancy import volume_iou, voxelise
+from s2r_metrics.pointcloud import chamfer_l2, f_score
 from s2r_tasks._fidelity.distribution import Missing, compared
 from s2r_tasks._fidelity.views import Views, neighbours, sequences
 from s2r_tasks._fidelity.warp import correspond, disagreement

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from s2r_bench.records import Score
 from s2r_metrics import depth as depth_metrics
-from s2r_metrics import residual_wasserstein
-from s2r_metrics.samples import median, robust_spread
+from s2r_metrics.samples import median, residual_wasserstein, robust_spread
 from s2r_tasks._fidelity.views import Setting, Views
 
 ALL = "all"

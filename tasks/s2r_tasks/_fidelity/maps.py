@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from s2r_bench.records import Score
-from s2r_metrics import residual_wasserstein
 from s2r_metrics.depth import hole_iou
-from s2r_metrics.samples import median
+from s2r_metrics.samples import median, residual_wasserstein
 from s2r_tasks._fidelity.views import Views
 
 MIN_PIXELS = 50
