@@ -1,24 +1,49 @@
 """Files are written whole or not at all, and known by their content."""
 
+import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from s2r_bench.errors import DataError
 
 
-def write_bytes(path: Path, data: bytes) -> Path:
-    """Write `data` to `path` in one step: a reader sees the old file or the new one, never a part."""
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to; it takes the place of `path` when the block ends, or goes when that fails.
+
+    A reader sees the old file or the new one, never a part.
+
+    Raises:
+        OSError: the disk is full; it names `path`, in whatever error of its own a library wrapped that.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
+        yield part
         part.replace(path)
-    except BaseException:
+    except BaseException as wrong:
         part.unlink(missing_ok=True)
+        if is_full_disk(wrong):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from wrong
         raise
+
+
+def is_full_disk(wrong: BaseException) -> bool:
+    """Whether an error says that the disk is full; libraries wrap it in errors of their own."""
+    if isinstance(wrong, OSError) and wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return "No space left on device" in str(wrong)
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write `data` to `path` in one step."""
+    with whole(path) as part:
+        part.write_bytes(data)
     return path
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from s2r_bench.errors import DataError
-from s2r_bench.files import read_json
+from s2r_bench.files import read_json, whole
 from s2r_bench.records import RunRecord
 
 COLUMNS = ("kind", "task", "method", "world", "preset", "protocol", "seed", "status", "scores", "failures", "seconds")
@@ -22,9 +22,8 @@ def rows(home: Path) -> list[dict[str, Any]]:
     known = {(row["folder"], row["stamp"]): row for row in _read(index)}
     found = [known.get((folder, stamp)) or _row(home, folder, stamp) for folder, stamp in _present(home)]
     if found and (len(found) != len(known) or any((row["folder"], row["stamp"]) not in known for row in found)):
-        part = index.with_name(index.name + ".part")
-        pq.write_table(pa.Table.from_pylist(found), part)
-        part.replace(index)
+        with whole(index) as part:
+            pq.write_table(pa.Table.from_pylist(found), part)
     return found
 
 

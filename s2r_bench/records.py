@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from s2r_bench.errors import DataError
+from s2r_bench.files import write_json
 
 SCHEMA = 1
 
@@ -92,11 +93,7 @@ class RunRecord:
 
     def write(self, folder: Path) -> Path:
         """Write `folder/result.json` in one step and return its path."""
-        path = folder / "result.json"
-        part = folder / "result.json.part"
-        part.write_text(json.dumps(asdict(self), indent=1, allow_nan=False), encoding="utf-8")
-        part.replace(path)
-        return path
+        return write_json(folder / "result.json", asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> "RunRecord":

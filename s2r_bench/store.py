@@ -62,11 +62,7 @@ class Cell:
     def finish(self, record: RunRecord) -> RunRecord:
         """Write the record: from now on the run is done."""
         (self.folder / "error.json").unlink(missing_ok=True)
-        try:
-            record.write(self.folder)
-        except OSError:
-            (self.folder / "result.json.part").unlink(missing_ok=True)
-            raise
+        record.write(self.folder)
         return record
 
     @property

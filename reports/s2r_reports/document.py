@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from s2r_bench.errors import DataError, UsageError
+from s2r_bench.files import whole, write_text
 from s2r_reports import tables
 from s2r_reports.frames import Entry, Given, arm_names, entries_of, long_frame
 from s2r_reports.page import html
@@ -39,10 +40,10 @@ def write_report(
     pictures = [draw(group, summary, out) for group, summary in zip(_groups(entries), found, strict=True)]
     written = [path for some in pictures for path in some.files]
     writers: dict[str, Callable[[], list[Path]]] = {
-        "md": lambda: [_text(out / "report.md", _markdown(found, pictures))],
-        "csv": lambda: [_text(out / "summary.csv", tables.csv_text(found)), _scores(out, entries)],
-        "html": lambda: [_text(out / "report.html", html(found, pictures))],
-        "latex": lambda: [_text(out / "tables.tex", "\n".join(tables.latex(summary) for summary in found))],
+        "md": lambda: [write_text(out / "report.md", _markdown(found, pictures))],
+        "csv": lambda: [write_text(out / "summary.csv", tables.csv_text(found)), _scores(out, entries)],
+        "html": lambda: [write_text(out / "report.html", html(found, pictures))],
+        "latex": lambda: [write_text(out / "tables.tex", "\n".join(tables.latex(summary) for summary in found))],
         "parquet": lambda: [_parquet(out, entries)],
         "json": lambda: [_json(out, found)],
     }
@@ -80,14 +81,13 @@ def _markdown(found: Sequence[Summary], pictures: Sequence[Pictures]) -> str:
 
 
 def _scores(out: Path, entries: Sequence[Entry]) -> Path:
-    return _text(out / "scores.csv", long_frame(entries).to_csv(index=False, lineterminator="\n"))
+    return write_text(out / "scores.csv", long_frame(entries).to_csv(index=False, lineterminator="\n"))
 
 
 def _parquet(out: Path, entries: Sequence[Entry]) -> Path:
     path = out / "scores.parquet"
-    part = path.with_name(path.name + ".part")
-    long_frame(entries).to_parquet(part, index=False)
-    part.replace(path)
+    with whole(path) as part:
+        long_frame(entries).to_parquet(part, index=False)
     return path
 
 
@@ -115,14 +115,7 @@ def _json(out: Path, found: Sequence[Summary]) -> Path:
         }
         for summary in found
     ]
-    return _text(out / "summary.json", json.dumps(document, indent=1) + "\n")
-
-
-def _text(path: Path, text: str) -> Path:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-    return path
+    return write_text(out / "summary.json", json.dumps(document, indent=1) + "\n")
 
 
 __all__ = ["FORMATS", "arm_names", "terminal", "write_report"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s2r_bench.files import whole
 from s2r_reports.views import Clouds, Map, View
 
 if TYPE_CHECKING:
@@ -190,7 +191,6 @@ def _colourbar(figure: "FigureBase", drawn: Any, axes: Sequence["Axes"], unit: s
 
 
 def _write(figure: "Figure", path: Path) -> Path:
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png")
-    part.replace(path)
+    with whole(path) as part:
+        figure.savefig(part, format="png")
     return path

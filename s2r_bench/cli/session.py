@@ -1,6 +1,5 @@
 """One command's talk with its user: results on stdout, talk on stderr, errors as one line and an exit code."""
 
-import errno
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2r_bench.errors import S2RError
+from s2r_bench.files import is_full_disk
 
 if TYPE_CHECKING:
     from s2r_bench.store import Store
@@ -144,10 +144,3 @@ def exit_code_of(wrong: BaseException) -> int:
 def is_missing_library(wrong: BaseException) -> bool:
     """Whether an error says that a system library is not there, as `import open3d` does."""
     return isinstance(wrong, ImportError | OSError) and "cannot open shared object file" in str(wrong)
-
-
-def is_full_disk(wrong: BaseException) -> bool:
-    """Whether an error says that the disk is full; libraries wrap it in errors of their own."""
-    if isinstance(wrong, OSError) and wrong.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    return "No space left on device" in str(wrong)

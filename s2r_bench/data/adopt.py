@@ -9,7 +9,7 @@ from typing import Any
 
 from s2r_bench.data.splits import FRACTIONS, GAP, scene_ids, split_by_fractions, split_by_ranges
 from s2r_bench.errors import DataError
-from s2r_bench.files import write_json
+from s2r_bench.files import whole, write_json
 from s2r_bench.worlds.pair_folder import depth_path, read_cameras, sequences_of
 
 PARTS = ("clean", "captured", "label")
@@ -92,10 +92,9 @@ def _link(source: Path, target: Path) -> None:
     """Hard-link, or copy where the disk cannot; a file that is there with the same size stays."""
     if target.exists() and target.stat().st_size == source.stat().st_size:
         return
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(source, part)
-    except OSError:
-        shutil.copyfile(source, part)
-    part.replace(target)
+    with whole(target) as part:
+        part.unlink(missing_ok=True)
+        try:
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)

@@ -14,7 +14,7 @@ from s2r_bench.data.recordings import Layout, RecordedDepth, RecordedFrame, Reco
 from s2r_bench.data.refine import refine_poses
 from s2r_bench.data.splits import FRACTIONS, GAP, scene_ids, split_by_fractions, split_by_ranges
 from s2r_bench.errors import DataError, UsageError
-from s2r_bench.files import write_json
+from s2r_bench.files import whole, write_json
 from s2r_bench.geometry.fuse import fuse_tsdf
 from s2r_bench.geometry.render import RayScene
 from s2r_bench.types import DepthArray, FloatArray, Mesh
@@ -180,10 +180,9 @@ def _surface(
         frames = RecordedDepth(recording, recording.frames, poses)
         poses, refined = refine_poses(frames, mesh, settings.max_depth, lambda i, n: tell("refine poses", i, n))
         mesh = _fused(recording, poses, settings, tell)
-    part = work / "surface.part.npz"
-    vertices = mesh.vertices.astype(np.float32)
-    np.savez(part, vertices=vertices, faces=mesh.faces.astype(np.int32), poses=np.stack(poses), refined=refined)
-    part.replace(store)
+    vertices, faces = mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32)
+    with whole(store) as part, part.open("wb") as stream:
+        np.savez(stream, vertices=vertices, faces=faces, poses=np.stack(poses), refined=refined)
     return mesh, dict(zip(names, poses, strict=True)), refined
 
 

@@ -1,6 +1,5 @@
 """Training state on disk: one safetensors file a checkpoint, and `latest.json`, written last, that names it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,17 @@ from typing import Any
 from torch import Tensor
 
 from s2r_bench.errors import DataError
+from s2r_bench.files import read_json, whole, write_json
+
+__all__ = ["latest_state", "read_json", "read_tensors", "write_json", "write_state", "write_tensors"]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file whole or not at all."""
     from safetensors.torch import save_file
 
-    part = path.with_name(path.name + ".part")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part)
-    part.replace(path)
+    with whole(path) as part:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -36,27 +37,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return dict(load_file(path))
     except (SafetensorError, OSError, ValueError) as wrong:
         raise DataError(f"{path} is not a readable safetensors file ({wrong}); train again or fetch it again") from None
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Write a JSON document whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
-    part.replace(path)
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON document.
-
-    Raises:
-        DataError: it is missing or no JSON.
-    """
-    if not path.is_file():
-        raise DataError(f"{path} is missing: the checkpoint is not complete; train again or fetch it again")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as wrong:
-        raise DataError(f"{path} is not JSON ({wrong}); train again or fetch it again") from None
 
 
 def write_state(folder: Path, step: int, tensors: Mapping[str, Tensor], note: Mapping[str, Any]) -> None:

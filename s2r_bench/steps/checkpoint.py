@@ -103,6 +103,18 @@ def save_checkpoint(simulator: Simulator, folder: Path, origin: Origin) -> Path:
     """Write a checkpoint into `folder`, which appears whole or not at all, and return it."""
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
+    try:
+        _save_into(part, simulator, origin)
+        if folder.exists():
+            shutil.rmtree(folder)
+        part.replace(folder)
+    except BaseException:  # a full disk, or a `save` that fails, leaves nothing behind
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return folder
+
+
+def _save_into(part: Path, simulator: Simulator, origin: Origin) -> None:
     part.mkdir(parents=True)
     simulator.save(part)
     files = {str(path.relative_to(part)): sha256(path) for path in sorted(part.rglob("*")) if path.is_file()}
@@ -111,10 +123,6 @@ def save_checkpoint(simulator: Simulator, folder: Path, origin: Origin) -> Path:
         raise S2RError(f"{origin.name} saved an empty file {empty[0]!r}: its checkpoint cannot be used")
     described = {"schema": SCHEMA, "version": __version__, **asdict(origin), "files": files}
     write_json(part / FILE, described)
-    if folder.exists():
-        shutil.rmtree(folder)
-    part.replace(folder)
-    return folder
 
 
 def is_checkpoint(folder: Path) -> bool:

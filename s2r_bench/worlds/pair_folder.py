@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from s2r_bench.errors import DataError
+from s2r_bench.files import write_bytes
 from s2r_bench.types import DepthArray, DepthFrame, DepthPair, FloatArray
 
 
@@ -200,9 +201,7 @@ def write_depth(path: Path, depth: DepthArray, metres_per_unit: float = 0.001) -
     encoded, data = cv2.imencode(".png", units.astype(np.uint16))
     if not encoded:
         raise DataError(f"{path}: the depth map could not be encoded as PNG")
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data.tobytes())
-    part.replace(path)
+    write_bytes(path, data.tobytes())
 
 
 def _read_png(path: Path) -> DepthArray:
@@ -224,7 +223,8 @@ def _read_npz(path: Path) -> DepthArray:
     with np.load(path, allow_pickle=False) as arrays:
         if "depth" not in arrays:
             raise DataError(f"{path} has no array named 'depth' (it holds: {', '.join(arrays.files)})")
-        return np.asarray(arrays["depth"], dtype=np.float32)
+        depth: DepthArray = np.asarray(arrays["depth"], dtype=np.float32)
+        return depth
 
 
 def _entry(folder: Path, raw: dict[str, Any], name: str) -> FrameEntry:

@@ -169,6 +169,7 @@ def test_a_full_disk_is_four_and_nothing_is_half_written(evaluate, home, monkeyp
     assert "no space left" in err
     assert "result.json" in err
     assert not list(home.glob("runs/*/*/result.json*"))
+    assert not list(home.rglob("*.part"))
     monkeypatch.undo()
 
 

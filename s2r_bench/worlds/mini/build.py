@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from s2r_bench.errors import EnvironmentLacksError
+from s2r_bench.files import write_text
 from s2r_bench.geometry.camera import intrinsics
 from s2r_bench.seeds import FrameSeed, frame_seeds, seed_of
 from s2r_bench.types import CATEGORIES, DepthFrame, FloatArray
@@ -169,9 +170,7 @@ def _write_cameras(
         "frames": frames,
         "cam_to_world": by_name,
     }
-    part = folder / "cameras.json.part"
-    part.write_text(json.dumps(cameras), encoding="utf-8")
-    part.replace(folder / "cameras.json")
+    write_text(folder / "cameras.json", json.dumps(cameras))
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """What a report draws: a fixed sample of views, and the fused clouds of one sequence."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from s2r_bench.files import whole, write_json
 from s2r_bench.seeds import rng_of
 from s2r_bench.types import FloatArray
 from s2r_bench.worlds.base import World
@@ -60,21 +60,13 @@ def _thin(points: FloatArray, name: str) -> np.ndarray[Any, Any]:
 
 
 def _save(workdir: Path, name: str, **arrays: np.ndarray[Any, Any]) -> str:
-    folder = workdir / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.part"
-    with part.open("wb") as stream:
+    with whole(workdir / FOLDER / name) as part, part.open("wb") as stream:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # the stub takes any name for its flag
-    part.replace(folder / name)
     return f"{FOLDER}/{name}"
 
 
 def keep_world(workdir: Path, world: World) -> dict[str, str]:
     """Write what reports must say of the world; name -> path below `workdir`."""
-    folder = workdir / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     facts = {"name": world.name, "sensor": world.sensor, "owns_sensor": world.owns_sensor, "preset": world.preset}
-    part = folder / "world.json.part"
-    part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / "world.json")
+    write_json(workdir / FOLDER / "world.json", facts)
     return {"world": f"{FOLDER}/world.json"}
