@@ -39,6 +39,7 @@ class Denoiser(nn.Module):
             self.control = _control(self.unet, condition_channels, official=self.path == "replace")
         if self.path == "replace" and condition_channels != latent_channels:
             self.squeeze = nn.Sequential(nn.Conv2d(condition_channels, latent_channels, 3, padding=1), nn.SiLU())
+        self.context: Tensor | None
         self.register_buffer("context", _context(self.unet, options.pretrained), persistent=False)
         _freeze(self, options)
 

@@ -252,7 +252,7 @@ class Stage:
         noisy = self.process.noised(clean, noise, timesteps)
         output = network(noisy, timesteps, batch["condition"])
         error: Tensor = (output.float() - self.process.target(clean, noise, timesteps)) ** 2
-        weight = batch["weight"] * self.process.loss_weight(timesteps).view(-1, 1, 1, 1)
+        weight: Tensor = batch["weight"] * self.process.loss_weight(timesteps).view(-1, 1, 1, 1)
         return (error * weight).mean()
 
     def _fit_residual(self, pairs: PairSet) -> ResidualCode:
