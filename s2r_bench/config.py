@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from s2r_bench.errors import DataError, UsageError
-from s2r_bench.options import parse_set
+from s2r_bench.options import parse_set, preset_name
 
 Preset = Literal["smoke", "tiny", "small", "paper"]
 ENVIRONMENT = ("world", "task", "preset", "seeds", "device", "max_steps")  # fields that S2R_NAME may give
@@ -59,6 +59,11 @@ class SuiteConfig(BaseModel):
         if isinstance(value, list | tuple):
             return [{"name": one} if isinstance(one, str) else one for one in value]
         return value
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _preset(cls, value: Any) -> Any:
+        return preset_name(value) if isinstance(value, str) else value
 
     @field_validator("seeds", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from s2r_bench.errors import UsageError
 
 PRESETS = ("smoke", "tiny", "small", "paper")
+OTHER_WORDS = {"sd21": "paper"}  # what a user may say instead; records hold the preset's own name
 OptionsT = TypeVar("OptionsT", bound="Options")
 
 
@@ -37,6 +38,15 @@ class Options(BaseModel):
             return cls(**values)
         except ValidationError as wrong:
             raise UsageError(_explain(cls, wrong)) from None
+
+
+def preset_name(word: str) -> str:
+    """The preset's own name, of what a user typed.
+
+    >>> preset_name("sd21"), preset_name("tiny")
+    ('paper', 'tiny')
+    """
+    return OTHER_WORDS.get(word, word)
 
 
 def parse_set(pairs: Iterable[str]) -> dict[str, Any]:

@@ -130,3 +130,9 @@ def test_a_section_of_options_keeps_the_rest_of_the_preset():
 def test_the_schema_describes_every_field():
     properties = SuiteConfig.model_json_schema()["properties"]
     assert all("description" in properties[name] for name in SuiteConfig.model_fields)
+
+
+def test_sd21_is_another_word_for_paper(monkeypatch):
+    assert load_suite("quickstart", flags={"preset": "sd21"}).preset == "paper"
+    monkeypatch.setenv("S2R_PRESET", "sd21")
+    assert load_suite("quickstart").preset == "paper"
