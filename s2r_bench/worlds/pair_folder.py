@@ -17,13 +17,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from s2r_bench.errors import DataError
-from s2r_bench.files import write_bytes
+from s2r_bench.files import sha256, write_bytes
 from s2r_bench.types import DepthArray, DepthFrame, DepthPair, FloatArray
 
 
@@ -135,13 +136,13 @@ class FolderPairs:
         """The scene ids that occur in it."""
         return frozenset(self.cameras.entries[name].scene for name in self.names)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Of the cameras file, the frames, and their files' sizes (content is checked by `data verify`)."""
+        """Of the cameras file, the frames, and their files' contents."""
         text = hashlib.sha256(self.cameras.path.read_bytes())
         for name in self.names:
-            sizes = [depth_path(part, name).stat().st_size for part in (self.folder / "clean", self._captured)]
-            text.update(f"{name} {sizes} {self.step};".encode())
+            files = [_content(depth_path(part, name)) for part in (self.folder / "clean", self._captured)]
+            text.update(f"{name} {files} {self.step};".encode())
         return text.hexdigest()[:16]
 
     def _frame(self, part: Path, entry: FrameEntry) -> DepthFrame:
@@ -151,6 +152,16 @@ class FolderPairs:
             height, width = self.cameras.size
             raise DataError(f"{path} is {depth.shape[1]}x{depth.shape[0]}, cameras.json says {width}x{height}")
         return DepthFrame(depth, entry.K, entry.world_from_cam, entry.scene, entry.sequence, entry.name)
+
+
+def _content(path: Path) -> str:
+    known = path.stat()
+    return _digest_of(path, known.st_size, known.st_mtime_ns)
+
+
+@lru_cache(maxsize=1 << 17)
+def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
+    return sha256(path)  # a grid asks for the same files once a cell
 
 
 def depth_path(part: Path, name: str) -> Path:
@@ -216,15 +227,15 @@ def _read_png(path: Path) -> DepthArray:
         raise DataError(f"{path} is not a PNG that can be decoded")
     if image.dtype != np.uint16:
         raise DataError(f"{path} is {image.dtype}, expected a 16-bit PNG (uint16 depth)")
-    return image.astype(np.float32)
+    depth: DepthArray = image.astype(np.float32)
+    return depth
 
 
 def _read_npz(path: Path) -> DepthArray:
     with np.load(path, allow_pickle=False) as arrays:
         if "depth" not in arrays:
             raise DataError(f"{path} has no array named 'depth' (it holds: {', '.join(arrays.files)})")
-        depth: DepthArray = np.asarray(arrays["depth"], dtype=np.float32)
-        return depth
+        return np.asarray(arrays["depth"], dtype=np.float32)
 
 
 def _entry(folder: Path, raw: dict[str, Any], name: str) -> FrameEntry:
