@@ -125,10 +125,12 @@ def scene_ids(
 ) -> dict[str, str]:
     """Frame -> scene id: the room, or `room@0000-0519` where held-out stretches of one room are in several splits.
 
-    A split by stretches is a split of scenes to the leakage guard. Where frames of two splits alternate, the ids stay
-    the room's own, and the guard refuses the split.
+    Of a room with several sequences each stretch names its own: `room@seq-01:0000-0519`. A split by stretches is a
+    split of scenes to the leakage guard (`shared_scenes`). Where frames of two splits alternate, the ids stay the
+    room's own, and the guard refuses the split.
     """
     ids = dict(rooms)
+    sequence_of = {name: key.rpartition("/")[2] for key, names in sequences.items() for name in names}
     if not is_by_stretches(sequences, chosen):
         return ids
     shared: dict[str, set[str]] = {}
@@ -137,11 +139,42 @@ def scene_ids(
             shared.setdefault(rooms[name], set()).add(split)
     for names in chosen.values():
         for room in sorted({rooms[name] for name in names}):
-            stretch = [name for name in names if rooms[name] == room]
             if len(shared[room]) > 1:
-                span = f"{frame_number(stretch[0]):04d}-{frame_number(stretch[-1], len(stretch)):04d}"
-                ids.update(dict.fromkeys(stretch, f"{room}@{span}"))
+                several = len({sequence_of[name] for name, where in rooms.items() if where == room}) > 1
+                for sequence in sorted({sequence_of[name] for name in names if rooms[name] == room}):
+                    stretch = [name for name in names if rooms[name] == room and sequence_of[name] == sequence]
+                    span = f"{frame_number(stretch[0]):04d}-{frame_number(stretch[-1], len(stretch)):04d}"
+                    ids.update(dict.fromkeys(stretch, f"{room}@{sequence}:{span}" if several else f"{room}@{span}"))
     return ids
+
+
+def shared_scenes(trained: Iterable[str], scored: Iterable[str]) -> list[str]:
+    """The scored scene ids that share frames with a trained one: the same id, or stretches of one room that overlap.
+
+    >>> shared_scenes(["kitchen@0000-0700", "hall"], ["kitchen@0640-0796", "kitchen@0710-0720", "hall", "den"])
+    ['hall', 'kitchen@0640-0796']
+    >>> shared_scenes(["kitchen@a:0000-0519"], ["kitchen@b:0500-0600", "kitchen@a:0500-0600", "kitchen"])
+    ['kitchen', 'kitchen@a:0500-0600']
+    """
+    known = [_stretch(scene) for scene in set(trained)]
+    return sorted(scene for scene in set(scored) if any(_meet(one, _stretch(scene)) for one in known))
+
+
+def _stretch(scene: str) -> tuple[str, str, int, int]:
+    """(room, sequence, first, last frame number) of a scene id; "" = of any sequence, last -1 = the whole room."""
+    match = re.fullmatch(r"(.+)@(?:(.+):)?(\d+)-(\d+)", scene)
+    if match is None:
+        return scene, "", 0, -1
+    return match.group(1), match.group(2) or "", int(match.group(3)), int(match.group(4))
+
+
+def _meet(one: tuple[str, str, int, int], other: tuple[str, str, int, int]) -> bool:
+    (room, sequence, first, last), (room_b, sequence_b, first_b, last_b) = one, other
+    if room != room_b:
+        return False
+    if last < 0 or last_b < 0:
+        return True
+    return (sequence == sequence_b or not sequence or not sequence_b) and first <= last_b and first_b <= last
 
 
 def _check_apart(ranges: Mapping[str, tuple[int, int]]) -> None:

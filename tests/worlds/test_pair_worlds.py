@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from s2r_bench.data.splits import shared_scenes
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.custom import splits_of
-from s2r_bench.worlds.pair_folder import read_cameras, write_depth
+from s2r_bench.worlds.pair_folder import FolderPairs, read_cameras, write_depth
 
 
 def _folder(root, *, count=20, size=(12, 640), **fields):
@@ -96,3 +97,38 @@ def test_cads_of_a_folder(tmp_path, monkeypatch):
     (models / "a.off").write_text("OFF\n4 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n")
     world = open_world(str(folder), home=tmp_path, options={"cads": str(tmp_path / "models")})
     assert [(model.id, model.category) for model in world.cads()] == [("chair_a", "chair")]
+
+
+def test_the_digest_goes_by_content(tmp_path):
+    folder = _folder(tmp_path / "mine", size=(4, 8))
+    before = FolderPairs(folder).digest
+    assert FolderPairs(folder).digest == before
+    path = folder / "captured" / "0003.png"
+    size = path.stat().st_size
+    write_depth(path, np.full((4, 8), 2.5, np.float32))
+    assert path.stat().st_size == size  # a file of the same size
+    assert FolderPairs(folder).digest != before
+
+
+def test_stretches_of_several_sequences_name_theirs(tmp_path):
+    frames = {f"{k:04d}": {"scene": "room", "sequence": "a" if k < 10 else "b"} for k in range(20)}
+    world = open_world(str(_folder(tmp_path / "mine", size=(4, 8), frames=frames)), home=tmp_path)
+    train, test = world.pairs("train").scenes, world.pairs("test").scenes
+    assert train == {"room@a:0000-0005", "room@b:0010-0015"}
+    assert shared_scenes(train, test) == []
+
+
+@pytest.mark.parametrize(
+    ("trained", "scored", "leaks"),
+    [
+        ("redkitchen@0000-0700", "redkitchen@0640-0796", True),
+        ("redkitchen@0000-0639", "redkitchen@0640-0796", False),
+        ("redkitchen@0640-0640", "redkitchen@0640-0796", True),
+        ("office@0000-0700", "redkitchen@0640-0796", False),
+        ("redkitchen", "redkitchen@0640-0796", True),
+        ("redkitchen@seq-01:0000-0700", "redkitchen@seq-02:0640-0796", False),
+        ("room-1", "room-2", False),
+    ],
+)
+def test_overlapping_stretches_of_a_room_leak(trained, scored, leaks):
+    assert shared_scenes([trained], [scored]) == [scored] * leaks
