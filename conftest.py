@@ -1,4 +1,4 @@
-"""Checks our signatures while tests run, and keeps tests to one thread so that they do not fight for cores."""
+"""Keeps tests to one thread, so that they do not fight for cores, and off any display."""
 
 import os
 
