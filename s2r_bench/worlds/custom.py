@@ -38,7 +38,7 @@ class PairWorldOptions(Options):
 
 
 class PairFolderWorld:
-    """A world over one pair folder (a `World`). Its captures are of a real sensor; it cannot capture anything new."""
+    """A world over one pair folder (a `World`): its cameras file names the sensor, and no new captures can be made."""
 
     owns_sensor: ClassVar[bool] = False
 
