@@ -1,14 +1,10 @@
 """How many captured samples a pretrained network may learn from: `0`, `0.25`, `25%`, `10`, `full`."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from s2r_bench.errors import UsageError
-from s2r_bench.seeds import rng_of
 
-Item = TypeVar("Item")
 GRAMMAR = "0 (zero-shot), a share of the training set (0.25 or 25%), samples per class (10), or full"
 
 
@@ -54,13 +50,3 @@ def parse(text: str) -> Shots:
         if value <= 1:
             return Share(value)
     raise UsageError(f"--shots takes {GRAMMAR}; not {text!r}")
-
-
-def draw(items: Sequence[Item], share: float, *, seed: int) -> list[Item]:
-    """A random `share` of `items`, in their own order; a larger share contains every smaller one.
-
-    >>> set(draw(range(8), 0.25, seed=0)) <= set(draw(range(8), 0.5, seed=0))
-    True
-    """
-    order = rng_of(seed, "shots").permutation(len(items))
-    return [items[i] for i in sorted(order[: round(share * len(items))].tolist())]

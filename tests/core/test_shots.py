@@ -1,7 +1,7 @@
 import pytest
 
 from s2r_bench.errors import UsageError
-from s2r_bench.shots import PerClass, Share, draw, parse
+from s2r_bench.shots import PerClass, Share, parse
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,3 @@ def test_all_else_is_refused_with_the_grammar(text):
 
 def test_echo():
     assert [str(parse(text)) for text in ("0", "1", "1.0", "25%")] == ["zero-shot", "1 per class", "100 %", "25 %"]
-
-
-def test_draws_are_nested_and_by_seed():
-    items = [f"object{i}" for i in range(40)]
-    quarter, half = draw(items, 0.25, seed=1), draw(items, 0.5, seed=1)
-    assert len(quarter) == 10
-    assert set(quarter) < set(half)
-    assert quarter == sorted(quarter, key=items.index)
-    assert quarter != draw(items, 0.25, seed=2)
-    assert draw(items, 0.0, seed=1) == []
