@@ -4,6 +4,7 @@ So a killed run that is started again ends in the same weights, bit for bit on t
 moments and the step number has to be restored. Data order and noise are drawn from `step_rng`, never carried along.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from s2r_bench.engine.checkpoint import latest_state, write_state
+from s2r_bench.errors import S2RError
 from s2r_bench.options import Options
 from s2r_bench.seeds import seed_of, torch_rng
 
@@ -95,13 +97,22 @@ class Loop:
         loss: Callable[[nn.Module, Batch, torch.Generator], Tensor],
         progress: Progress | None = None,
     ) -> LoopResult:
-        """Train to the last step and return the weights to sample with (CPU tensors)."""
+        """Train to the last step and return the weights to sample with (CPU tensors).
+
+        Raises:
+            S2RError: the loss of a step is NaN or infinite; the last checkpoint stays as it is.
+        """
         rank = self.accelerator.process_index
         started = saved = time.monotonic()
         before, total, count = self.seconds, 0.0, 0
         self.network.train()
         while self.step < self.options.steps:
             value = self._one_step(batch_at(self.step, rank), loss, step_rng(self.seed, self.step, rank, "noise"))
+            if not math.isfinite(value):
+                raise S2RError(
+                    f"the training loss is {value} at step {self.step + 1} of {self.options.steps}: training diverged. "
+                    "Try a smaller learning rate (lr) or precision=fp32"
+                )
             self.step += 1
             total, count = total + value, count + 1
             self.seconds = before + time.monotonic() - started
