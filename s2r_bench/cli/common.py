@@ -14,12 +14,15 @@ from s2r_bench.store import Overwrite, default_home
 
 P = ParamSpec("P")
 
-Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.", rich_help_panel="Run")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Seed of everything random. [default: 0]", rich_help_panel="Run")
+]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", min=1, help="How many seeds, counted from --seed.", rich_help_panel="Run")
 ]
 Preset = Annotated[
-    str | None, typer.Option("--preset", help="Sizes: smoke, tiny, small or paper. [default: tiny]", metavar="NAME")
+    str | None,
+    typer.Option("--preset", help="Sizes: smoke, tiny, small or paper (= sd21). [default: tiny]", metavar="NAME"),
 ]
 Sets = Annotated[
     list[str] | None,

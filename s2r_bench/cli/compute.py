@@ -49,7 +49,7 @@ def run(
     set_: common.Sets = None,
     max_steps: common.MaxSteps = None,
     allow_leakage: common.Leakage = False,
-    seed: common.Seed = 0,
+    seed: common.Seed = None,
     seeds: common.Seeds = None,
     device: common.Device = None,
     overwrite: common.OverwriteFlag = "failed",
@@ -84,7 +84,7 @@ def train(
     preset: common.Preset = None,
     set_: common.Sets = None,
     max_steps: common.MaxSteps = None,
-    seed: common.Seed = 0,
+    seed: common.Seed = None,
     seeds: common.Seeds = None,
     device: common.Device = None,
     overwrite: common.OverwriteFlag = "failed",
@@ -93,11 +93,15 @@ def train(
 ) -> int | None:
     """Fit a simulator to the training pairs of a world; a killed fit is continued."""
     from s2r_bench.cli.prepare import fit_jobs
+    from s2r_bench.worlds.base import is_made
 
     flags = _flags(data, preset, device, max_steps, _seeds(seed, seeds))
     resolved, jobs = fit_jobs(session, _checked(method), config, set_ or [], flags)
     told = []
     for job in jobs:
+        if dry_run and not is_made(job.world, ["train"]):  # a plan makes no world, and without one there is no key
+            told.append({"seed": job.seed, "key": None, "state": "absent", "checkpoint": None})
+            continue
         state, folder = session.store.state(job.spec), session.store.folder(job.spec)
         if dry_run:
             told.append(
@@ -110,7 +114,10 @@ def train(
         cached = state == "done" and overwrite != "always"
         session.say(f"{job.method.name}, seed {job.seed}: {'was fitted before' if cached else 'fitted'}")
         told.append({"seed": job.seed, "key": job.spec.key, "cached": cached, "checkpoint": str(checkpoint)})
-    lines = [f"{one['checkpoint']}{'  ' + str(one['state']) if dry_run else ''}" for one in told]
+    lines = [
+        f"{one['checkpoint'] or f'{job.method.name}, seed {job.seed}'}{'  ' + str(one['state']) if dry_run else ''}"
+        for job, one in zip(jobs, told, strict=True)
+    ]
     session.answer({"command": "train", "method": method, "dry_run": dry_run, "fits": told}, "\n".join(lines))
     return None
 
@@ -140,7 +147,7 @@ def simulate(
     preset: common.Preset = None,
     set_: common.Sets = None,
     max_steps: common.MaxSteps = None,
-    seed: common.Seed = 0,
+    seed: common.Seed = None,
     device: common.Device = None,
     dry_run: common.DryRun = False,
     offline: common.Offline = False,
@@ -161,7 +168,7 @@ def simulate(
         intrinsics=intrinsics,
         config=config,
         sets=tuple(set_ or ()),
-        flags=_flags(None, preset, device, max_steps, [seed]),
+        flags=_flags(None, preset, device, max_steps, _seeds(seed, None)),
         dry_run=dry_run,
     )
     return simulate_data(session, wanted)
@@ -184,7 +191,7 @@ def evaluate(
     set_: common.Sets = None,
     max_steps: common.MaxSteps = None,
     allow_leakage: common.Leakage = False,
-    seed: common.Seed = 0,
+    seed: common.Seed = None,
     seeds: common.Seeds = None,
     device: common.Device = None,
     overwrite: common.OverwriteFlag = "failed",
@@ -216,10 +223,11 @@ def _checked(word: str) -> str:
     return check_name(word)
 
 
-def _seeds(seed: int, seeds: int | None) -> list[int] | None:
+def _seeds(seed: int | None, seeds: int | None) -> list[int] | None:
+    """The seeds that were asked for; None leaves them to the suite."""
     if seeds is None:
-        return [seed] if seed else None
-    return list(range(seed, seed + seeds))
+        return None if seed is None else [seed]
+    return list(range(seed or 0, (seed or 0) + seeds))
 
 
 def _flags(

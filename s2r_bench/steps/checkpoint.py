@@ -18,7 +18,7 @@ from s2r_bench.files import read_json, sha256, write_json
 from s2r_bench.options import Options
 from s2r_bench.records import content_key
 from s2r_bench.simulator import FitReport, Simulator
-from s2r_bench.steps.methods import Method, find
+from s2r_bench.steps.methods import Method, find, served
 
 SCHEMA = 1
 FILE = "simulator.json"
@@ -165,7 +165,7 @@ def open_checkpoint(folder: Path, device: str = "cpu", overrides: Mapping[str, A
         UsageError: the method is not there, or an override would need a new fit.
     """
     origin, weights = read_origin(folder)
-    method = find(origin.method)
+    method = served(find(origin.method))
     allowed = simulation_only(method)
     for name in overrides or {}:
         if name not in allowed:

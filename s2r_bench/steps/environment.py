@@ -27,6 +27,13 @@ def pick_device(wanted: str) -> str:
     import torch
 
     if torch.cuda.is_available():
+        _, colon, index = wanted.partition(":")
+        if colon:
+            if int(index) >= torch.cuda.device_count():
+                raise EnvironmentLacksError(
+                    f"--device {wanted}: there are {torch.cuda.device_count()} CUDA devices here, counted from 0"
+                )
+            torch.cuda.set_device(int(index))  # libraries that only know "cuda" take the current one
         return "cuda" if wanted == "auto" else wanted
     if kind == "cuda":
         raise EnvironmentLacksError(
@@ -52,8 +59,17 @@ def environment(device: str) -> dict[str, str]:
     return facts
 
 
+def reset_peak_memory(device: str) -> None:
+    """Count the peak of a CUDA device from now on; a process's own cannot be reset."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.init()  # before the first allocation there is nothing to reset, which is an error
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory_mb(device: str) -> float:
-    """The most memory so far, MiB: allocated on a CUDA device, else of this whole process."""
+    """The most memory, MiB: allocated on a CUDA device since `reset_peak_memory`, else of this whole process so far."""
     if device.startswith("cuda"):
         import torch
 

@@ -2,26 +2,27 @@
 
 import errno
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from s2r_bench import registry
+from s2r_bench.data.splits import shared_scenes
 from s2r_bench.errors import EnvironmentLacksError, LeakageError, S2RError, UsageError
 from s2r_bench.files import write_json
 from s2r_bench.options import Options
 from s2r_bench.records import RunRecord, RunSpec
-from s2r_bench.simulator import Budget, Diagnosable, PairSet
+from s2r_bench.simulator import Budget, Diagnosable
 from s2r_bench.steps.checkpoint import Fitted, is_checkpoint, open_checkpoint
 from s2r_bench.steps.code import code_of
-from s2r_bench.steps.environment import environment, peak_memory_mb
+from s2r_bench.steps.environment import environment, peak_memory_mb, reset_peak_memory
 from s2r_bench.steps.fit import FitJob, logged_to, ready
-from s2r_bench.steps.methods import Method, find
+from s2r_bench.steps.methods import Method, find, served
 from s2r_bench.steps.simulated import Progress, SimulatedSet, unseen
 from s2r_bench.store import Cell, Overwrite, State, Store
 from s2r_bench.task import Arm, Task
-from s2r_bench.worlds.base import Split, World
+from s2r_bench.worlds.base import Split, World, is_made
 
 Status = Literal["done", "cached", "failed"]
 
@@ -137,8 +138,9 @@ class Grid:
 
     def plan(self) -> list[Planned]:
         """What `run` would find and do; a world that would have to be made first is not made for it."""
-        folder = getattr(self.request.world, "folder", None)
-        if self.request.world.owns_sensor and isinstance(folder, Path) and not folder.is_dir():
+        fits = any(one.method and one.method.trained and one.checkpoint is None for one in self.contenders)
+        learned: tuple[Split, ...] = ("train",) if fits else ()
+        if not is_made(self.request.world, (*learned, *evaluation_splits(self.task))):
             return [
                 Planned(one.name, seed, "absent" if one.method and one.method.trained else None, "absent")
                 for seed in self.request.seeds
@@ -151,7 +153,7 @@ class Grid:
         if is_checkpoint(Path(word)):
             fitted = open_checkpoint(Path(word), self.request.device, given)
             return Contender(fitted.origin.name, fitted.method, fitted.options, Path(word), given)
-        method = find(word)
+        method = served(find(word))
         return Contender(method.name, method, method.options(preset, given))
 
     def _cell(self, one: Contender, seed: int) -> Outcome:
@@ -167,6 +169,7 @@ class Grid:
 
     def _score(self, cell: Cell, one: Contender, seed: int, fitted: Fitted | None) -> RunRecord:
         request, started = self.request, time.perf_counter()
+        reset_peak_memory(request.device)
         arm, simulated = Arm(one.name), None
         if fitted is not None:
             world = request.world
@@ -177,7 +180,7 @@ class Grid:
             diagnose = own.diagnose if isinstance(own, Diagnosable) else None
             arm = Arm(one.name, simulated, fitted.method.cls.card, diagnose)
         result = self.task.run(arm, request.world, seed, cell.folder)
-        facts = environment(request.device)
+        facts = {**environment(request.device), "sensor": request.world.sensor}
         write_json(cell.folder / "env.json", facts)
         write_json(cell.folder / "artifacts.json", result.artifacts)
         costs = {"evaluate_seconds": time.perf_counter() - started, "peak_memory_mb": peak_memory_mb(request.device)}
@@ -225,7 +228,7 @@ class Grid:
         if fitted is None:
             return []
         pairs = [self.request.world.pairs(split) for split in evaluation_splits(self.task)]
-        leaks = sorted(set(fitted.origin.trained_scenes) & {scene for some in pairs for scene in some.scenes})
+        leaks = shared_scenes(fitted.origin.trained_scenes, {scene for some in pairs for scene in some.scenes})
         if leaks and not self.request.allow_leakage:
             raise LeakageError(
                 f"{fitted.origin.name} was trained on {len(leaks)} of the scenes that it is to be scored on "
@@ -264,19 +267,6 @@ def open_task(name: str, preset: str, overrides: Mapping[str, Any]) -> tuple[Tas
 def evaluation_splits(task: Task) -> tuple[Split, ...]:
     """The split in a task's options (`split`), else "test"."""
     return (getattr(getattr(task, "options", None), "split", "test"),)
-
-
-def _diagnose(fitted: Fitted) -> Callable[[PairSet, int], dict[str, float]] | None:
-    """What the simulator says of itself, if it does; it is loaded when it is asked."""
-    if not hasattr(fitted.method.cls, "diagnose"):
-        return None
-
-    def ask(pairs: PairSet, seed: int) -> dict[str, float]:
-        simulator = fitted.simulator
-        assert isinstance(simulator, Diagnosable)
-        return simulator.diagnose(pairs, seed)
-
-    return ask
 
 
 def _task_options(task: Task) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from s2r_bench.records import RunRecord, RunSpec
 from s2r_bench.seeds import rng_of
 from s2r_bench.simulator import Budget, PairSet
 from s2r_bench.steps.checkpoint import Fitted, Origin, open_checkpoint, save_checkpoint, simulation_only, taken
-from s2r_bench.steps.environment import environment, peak_memory_mb
-from s2r_bench.steps.methods import Method
+from s2r_bench.steps.environment import environment, peak_memory_mb, reset_peak_memory
+from s2r_bench.steps.methods import Method, served
 from s2r_bench.store import Cell, Overwrite, Store
 from s2r_bench.types import DepthPair
 from s2r_bench.worlds.base import World
@@ -68,7 +68,7 @@ def fit(job: FitJob, store: Store, *, overwrite: Overwrite = "failed", config: d
         UsageError: the method is never fitted.
         S2RError: what the method or the data raised; the run's `error.json` keeps it.
     """
-    if not job.method.trained:
+    if not served(job.method).trained:
         raise UsageError(f"{job.method.name} is not trained: it can simulate as it is")
     with store.cell(job.spec, overwrite=overwrite, config=config) as cell:
         folder = cell.folder / "checkpoint"
@@ -83,7 +83,7 @@ def ready(
     job: FitJob, store: Store, *, overwrite: Overwrite = "failed", config: dict[str, Any] | None = None
 ) -> Fitted:
     """The method of `job`, ready to simulate: as it is, or fitted first if it is trained and was not yet."""
-    if not job.method.trained:
+    if not served(job.method).trained:
         origin = Origin(job.method.word, job.method.name, job.method.code, job.world.preset, _plain(job.options))
         return Fitted(job.method, origin, job.options, job.device)
     folder = fit(job, store, overwrite=overwrite, config=config)
@@ -92,6 +92,7 @@ def ready(
 
 
 def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:
+    reset_peak_memory(job.device)
     pairs: PairSet = job.world.pairs("train")
     if job.method.cls.card.training == "unpaired":
         pairs = ShuffledPairs(pairs, job.seed)

@@ -96,6 +96,21 @@ def find(word: str) -> Method:
     raise UsageError(f"{word} is a folder, not a method; a checkpoint folder is given to simulate and evaluate")
 
 
+def served(method: Method) -> Method:
+    """`method`, if the runners can give it all that its card asks for: depth, camera, and normals made of them.
+
+    Raises:
+        UsageError: it needs meshes or the truth, which pairs of depth maps do not hold.
+    """
+    lacking = [need for need in method.cls.card.needs if need in ("mesh", "truth")]
+    if lacking:
+        raise UsageError(
+            f"{method.name} needs {' and '.join(lacking)} to simulate (card.needs), and only clean depth, camera and "
+            "scene ids are given here: it cannot be run"
+        )
+    return method
+
+
 def _split(word: str) -> tuple[Path, str | None]:
     head, colon, attribute = word.rpartition(":")
     return (Path(head), attribute) if colon and head.endswith(".py") else (Path(word), None)

@@ -1,7 +1,7 @@
 """What a world promises, and how one is opened by name or folder."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -35,6 +35,12 @@ class World(Protocol):
     def cads(self) -> list[CadModel]:
         """The CAD corpus: the "synthetic data set" that downstream tasks pretrain on."""
         ...
+
+
+def is_made(world: World, splits: Iterable[Split]) -> bool:
+    """Whether the pairs are there already. Only a world that makes its own says no: by a method `is_made(split)`."""
+    asked = getattr(world, "is_made", None)
+    return asked is None or all(asked(split) for split in splits)
 
 
 def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[str, Any] | None = None) -> World:

@@ -60,10 +60,14 @@ class MiniWorld:
         if split not in ("train", "val", "test"):
             raise UsageError(f"the mini world has no split {split!r}; there are: train, val, test")
         folder = self.folder / f"pairs-{split}"
-        if not (folder / "cameras.json").is_file():
+        if not self.is_made(split):
             with _Bar(f"mini: {split} rooms") as bar:
                 build_pairs(self.options, split, folder, bar.update)
         return FolderPairs(folder, split)
+
+    def is_made(self, split: Split) -> bool:
+        """Whether the pairs of a split are there already; a plan asks, and makes none."""
+        return (self.folder / f"pairs-{split}" / "cameras.json").is_file()
 
     def cads(self) -> list[CadModel]:
         """The CAD corpus: objects that occur in no room and in no other split, category by category."""
