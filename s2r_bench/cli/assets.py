@@ -50,14 +50,16 @@ def methods_show(
     """Show what a simulator declares, and its options at a preset."""
     from dataclasses import asdict
 
+    from s2r_bench.options import preset_name
     from s2r_bench.steps.methods import find
 
+    preset = preset_name(preset or "tiny")
     method = find(name)
-    options = method.options(preset or "tiny").model_dump(mode="json")
+    options = method.options(preset).model_dump(mode="json")
     card = asdict(method.cls.card)
-    document = {"name": method.name, "card": card, "preset": preset or "tiny", "options": options}
+    document = {"name": method.name, "card": card, "preset": preset, "options": options}
     lines = [f"{key}: {value}" for key, value in {"name": method.name, **card}.items()]
-    lines += [f"options at preset {preset or 'tiny'} (--set NAME=VALUE):", *_dotted(options)]
+    lines += [f"options at preset {preset} (--set NAME=VALUE):", *_dotted(options)]
     session.answer(document, "\n".join(lines))
 
 
@@ -69,45 +71,51 @@ def _dotted(options: dict[str, Any], prefix: str = "  ") -> Iterator[str]:
             yield f"{prefix}{name}={value}"
 
 
-LICENCE_STEPS = {
-    "kinect": "Download the RedKitchen sequence of Microsoft 7-Scenes (licence MSR-LA, non-commercial research)",
-    "sweethome3d": "Download the Debian package sweethome3d-furniture (apt-get download sweethome3d-furniture)",
-}
-WORLD_LINES = {
-    "mini": "built in: procedural furniture and rooms, a virtual active-stereo sensor",
-    "kinect": "real Kinect captures of a room (7-Scenes) beside the clean surface; you download it",
-}
-
-
 def data_list(session: Session) -> None:
-    """List data worlds and whether they are on this machine."""
-    from s2r_bench.worlds.base import WORLDS
+    """List the data sets that this version reads, and whether they are on this machine."""
+    from s2r_bench.data.catalogue import DATA_SETS
 
-    found = [{"name": name, "summary": WORLD_LINES.get(name, ""), "here": _here(session.home, name)} for name in WORLDS]
-    lines = [f"{one['name']:<10} {'here' if one['here'] else 'not here':<9} {one['summary']}" for one in found]
+    found = [
+        {"name": one.name, "kind": one.kind, "summary": one.title, "here": _here(session.home, one.name)}
+        for one in DATA_SETS
+        if one.kind != "pairs"
+    ]
+    lines = [
+        f"{one['name']:<12} {one['kind']:<9} {'here' if one['here'] else 'not here':<9} {one['summary']}"
+        for one in found
+    ]
     lines.append("or give a folder of pairs: cameras.json, clean/, captured/ (s2r-bench data info DIR)")
     session.answer(found, "\n".join(lines))
 
 
 def data_info(
     session: Session,
-    name: Annotated[str, typer.Argument(help="A world or a folder of pairs.")],
+    name: Annotated[str, typer.Argument(help="A name of `data list`, or a folder of pairs.")],
     preset: common.Preset = None,
     set_: common.Sets = None,
 ) -> None:
-    """Show the splits, sensor and size of a world. A built-in world may be made first."""
-    from s2r_bench.options import parse_set
+    """Show licence, source, splits and sensor of a data set. A built-in world may be made first."""
+    from s2r_bench.data.catalogue import find
+    from s2r_bench.options import parse_set, preset_name
     from s2r_bench.worlds import Split, open_world
 
+    known = find(name)
+    about = known.about() if known is not None and not Path(name).is_dir() else {}
+    told = [f"{key}: {value}" for key, value in about.items() if value]
+    if about and (about["kind"] != "world" or not _here(session.home, name)):
+        session.answer({**about, "here": _here(session.home, name)}, "\n".join(told))
+        return
     options = {key.removeprefix("world."): value for key, value in parse_set(set_ or []).items()}
-    world = open_world(name, preset=preset or "tiny", home=session.home, options=options)
+    world = open_world(name, preset=preset_name(preset or "tiny"), home=session.home, options=options)
     splits: dict[str, dict[str, Any]] = {}
     for split in get_args(Split):
         pairs = world.pairs(split)
         splits[split] = {"pairs": len(pairs), "scenes": sorted(pairs.scenes), "digest": pairs.digest}
     document = {"name": world.name, "sensor": world.sensor, "preset": world.preset, "splits": splits}
+    document |= {key: value for key, value in about.items() if key in ("licence", "source")}
     lines = [f"{world.name}: {world.sensor} (preset {world.preset})"]
     lines += [f"  {split:<6} {part['pairs']} pairs of {len(part['scenes'])} scenes" for split, part in splits.items()]
+    lines += [f"  {key}: {about[key]}" for key in ("licence", "source") if key in about]
     session.answer(document, "\n".join(lines))
 
 
@@ -130,15 +138,21 @@ def data_prepare(
     ] = None,
     sensor: Annotated[str | None, typer.Option("--sensor", help="Its name in records and tables.")] = None,
     scene: Annotated[str | None, typer.Option("--scene", help="Name of the room.")] = None,
+    intrinsics: Annotated[
+        Path | None,
+        typer.Option("--intrinsics", help="JSON with K, width, height of a sequence's depth camera.", metavar="FILE"),
+    ] = None,
     every: Annotated[int, typer.Option("--every", min=1, help="A pair of every n-th frame of a sequence.")] = 1,
 ) -> None:
     """Make a data set ready: pairs from an RGB-D sequence with poses, from a folder of pairs, or a CAD library."""
+    from s2r_bench.data.catalogue import find
     from s2r_bench.data.prepare import SequenceSettings, prepare
     from s2r_bench.data.splits import parse_ranges
 
     if source is None:
-        told = LICENCE_STEPS.get(name, "Record or download it")
-        raise UsageError(f"{told}, then: s2r-bench data prepare {name} --from PATH")
+        known = find(name)
+        told = f"Get it from {known.source}, licence {known.licence}" if known else "Record or download it"
+        raise UsageError(f"{told}; then: s2r-bench data prepare {name} --from PATH")
     found = prepare(
         name,
         source,
@@ -149,6 +163,7 @@ def data_prepare(
         splits=parse_ranges(split) if split else None,
         sensor=sensor,
         scene=scene,
+        intrinsics=intrinsics,
         settings=SequenceSettings(every=every),
         progress=lambda stage, done, total: session.progress(done, total, stage),
     )
@@ -197,6 +212,5 @@ def _here(home: Path, name: str) -> bool:
 
     if name == "mini":
         return True
-    if name not in ("kinect",):
-        raise UsageError(name)
-    return (Path(os.environ.get("S2R_KINECT") or home / "data" / "kinect") / "cameras.json").is_file()
+    place = Path(os.environ.get(f"S2R_{name.upper()}") or home / "data" / name)
+    return place.exists() if name == "sweethome3d" else (place / "cameras.json").is_file()

@@ -1,6 +1,6 @@
 """What data there is to work with, as plain text: what it is, under which licence, where from, in which layout."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class DataSet:
     source: str
     layout: str
     command: str
+
+    def about(self) -> dict[str, str]:
+        """Its fields by name."""
+        return asdict(self)
 
 
 DATA_SETS = (
@@ -64,7 +68,7 @@ DATA_SETS = (
         command="s2r-bench data prepare sweethome3d --from sweethome3d-furniture_1.8-1_all.deb",
     ),
     DataSet(
-        name="custom",
+        name="DIR",
         kind="pairs",
         title="your own camera: a folder of clean and captured depth of the same views, with cameras",
         licence="yours",

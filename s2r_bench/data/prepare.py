@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from s2r_bench.data.adopt import prepare_pairs
+from s2r_bench.data.intrinsics import read_intrinsics
 from s2r_bench.data.recordings import Layout
 from s2r_bench.data.sequence import Prepared, Progress, SequenceSettings, prepare_sequence
 from s2r_bench.data.splits import frame_number
 from s2r_bench.errors import UsageError
-from s2r_bench.types import FloatArray
 from s2r_bench.worlds.pair_folder import Cameras, read_cameras
 
 __all__ = ["Kind", "Prepared", "SequenceSettings", "prepare", "prepare_pairs", "prepare_sequence"]
@@ -31,7 +31,7 @@ def prepare(
     splits: Mapping[str, tuple[int, int]] | None = None,
     sensor: str | None = None,
     scene: str | None = None,
-    K: FloatArray | None = None,
+    intrinsics: Path | None = None,
     settings: SequenceSettings | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def prepare(
             `prepare_pairs` and `prepare_sequence`.
         sensor: its name in records and tables.
         scene: name of the room.
-        K: (3, 3) intrinsics of a sequence, where they are not the layout's usual ones.
+        intrinsics: JSON with K, width and height of a sequence, where they are not the layout's usual ones.
         settings: of a sequence's fusion.
         progress: called with a stage's name, steps done and steps in all.
 
@@ -58,10 +58,12 @@ def prepare(
 
     Raises:
         DataError: the source is missing, damaged or of another form.
-        UsageError: a kind or splits that cannot be.
+        UsageError: a kind or splits that cannot be, or intrinsics of what has its own.
     """
     target = out or home / "data" / name
     kind = _kind(name, source) if kind == "auto" else kind
+    if intrinsics is not None and kind != "sequence":
+        raise UsageError(f"--intrinsics are for recorded sequences; {source} is taken for {kind}, which has its own")
     if kind == "cad":
         return _library(source, target)
     if kind == "pairs":
@@ -73,7 +75,7 @@ def prepare(
         target,
         layout,
         settings=settings,
-        K=K,
+        camera=read_intrinsics(intrinsics) if intrinsics else None,
         splits=splits,
         sensor=sensor,
         scene=scene,
@@ -100,9 +102,11 @@ def _pairs(
     cameras = read_cameras(source)
     if name == "kinect" and splits is None and _is_red_kitchen(cameras):
         splits, sensor, scene = KINECT_SPLITS, sensor or KINECT_SENSOR, scene or "redkitchen"
+    there = (target / "cameras.json").is_file()
     made = read_cameras(prepare_pairs(source, target, splits=splits, sensor=sensor, scene=scene).parent)
     counts = {split: len(names) for split, names in made.splits.items()}
-    return {"folder": str(target), "kind": "pairs", "pairs": len(made.entries), "splits": counts}
+    note = {"note": "the same content was there already; nothing was written"} if there else {}
+    return {"folder": str(target), "kind": "pairs", "pairs": len(made.entries), "splits": counts, **note}
 
 
 def _is_red_kitchen(cameras: Cameras) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from s2r_bench.data.adopt import write_cameras
+from s2r_bench.data.intrinsics import Intrinsics
 from s2r_bench.data.recordings import Layout, RecordedDepth, RecordedFrame, Recording, read_recording
 from s2r_bench.data.refine import refine_poses
 from s2r_bench.data.splits import FRACTIONS, GAP, scene_ids, split_by_fractions, split_by_ranges
@@ -79,6 +80,7 @@ def prepare_sequence(
     *,
     settings: SequenceSettings | None = None,
     K: FloatArray | None = None,
+    camera: Intrinsics | None = None,
     splits: Mapping[str, tuple[int, int]] | None = None,
     fractions: Sequence[float] = FRACTIONS,
     gap: float = GAP,
@@ -94,6 +96,7 @@ def prepare_sequence(
         layout: "7scenes", "tum" or "auto".
         settings: how to fuse and what to keep.
         K: (3, 3) intrinsics where they are not the layout's usual ones.
+        camera: K with the image size (height, width) that it is of, instead of K alone.
         splits: split -> first and last frame number, within every sequence; None: by `fractions`.
         fractions: shares of train, val and test in every sequence.
         gap: share of a sequence left out between two stretches.
@@ -106,7 +109,9 @@ def prepare_sequence(
         UsageError: settings or splits that cannot be.
     """
     settings = settings or SequenceSettings()
-    recording = read_recording(source, layout, K)
+    recording = read_recording(source, layout, camera[0] if camera else K)
+    if camera:
+        _check_size(recording, camera[1])
     identity = _identity(source, settings, recording)
     _claim(out, identity)
     kept = _every(recording.frames, settings.every)
@@ -129,6 +134,16 @@ def prepare_sequence(
 
 def _identity(source: Path, settings: SequenceSettings, recording: Recording) -> dict[str, Any]:
     return {**vars(settings), "source": source.name, "frames": len(recording.frames), "K": recording.K.tolist()}
+
+
+def _check_size(recording: Recording, size: tuple[int, int]) -> None:
+    first = recording.frames[0]
+    found = RecordedDepth(recording, [first], [first.world_from_cam])[0].size
+    if found != size:
+        raise DataError(
+            f"{first.file} is {found[1]}x{found[0]} pixels, the intrinsics are of {size[1]}x{size[0]}; "
+            "scale the first two rows of K with the image"
+        )
 
 
 def _claim(out: Path, identity: Mapping[str, Any]) -> None:

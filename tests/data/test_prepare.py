@@ -1,6 +1,8 @@
 """Pair folders from small sequences in the published layouts, and from pairs that are there already."""
 
 import io
+import json
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from s2r_bench.data.intrinsics import read_intrinsics
 from s2r_bench.data.prepare import KINECT_SPLITS, SequenceSettings, prepare, prepare_pairs, prepare_sequence
 from s2r_bench.data.recordings import read_recording
 from s2r_bench.data.splits import parse_ranges
@@ -239,3 +242,42 @@ def test_development_pairs_get_the_published_split(tmp_path):
     assert KINECT_SPLITS["test"] == (640, 796)
     assert world.pairs("test").names[0] == "0640"
     assert world.pairs("val")[0].clean.size == (96, 128)
+
+
+def test_a_finished_folder_is_never_written_over(write_pairs, tmp_path):
+    source = write_pairs()
+    first = prepare("mine", source, tmp_path, kind="pairs")
+    again = prepare("mine", source, tmp_path, kind="pairs")
+    assert "note" not in first
+    assert "already" in again["note"]
+    cameras = tmp_path / "data" / "mine" / "cameras.json"
+    before = cameras.read_bytes()
+    with pytest.raises(DataError, match=r"another cameras\.json; delete it"):
+        prepare("mine", source, tmp_path, kind="pairs", sensor="other")
+    assert cameras.read_bytes() == before
+    moved = tmp_path / "other" / source.name  # a scene without a name is named after its folder
+    shutil.copytree(source, moved)
+    file = sorted((moved / "captured").iterdir())[0]
+    file.write_bytes(file.read_bytes()[::-1])
+    with pytest.raises(DataError, match=f"another captured/{file.name}"):
+        prepare("mine", moved, tmp_path, kind="pairs")
+
+
+def test_intrinsics_of_a_file(tmp_path):
+    file = tmp_path / "camera.json"
+    file.write_text(json.dumps({"K": K.tolist(), "width": 160, "height": 120}))
+    found, size = read_intrinsics(file)
+    assert (found.tolist(), size) == (K.tolist(), (120, 160))
+    file.write_text(json.dumps({"K": K.tolist(), "width": 160}))
+    with pytest.raises(DataError, match="height"):
+        read_intrinsics(file)
+
+
+def test_intrinsics_of_another_size_are_refused(tmp_path, walk):
+    source = _seven_scenes(tmp_path / "kitchen", walk)
+    file = tmp_path / "camera.json"
+    file.write_text(json.dumps({"K": K.tolist(), "width": 640, "height": 480}))
+    with pytest.raises(DataError, match="160x120 pixels, the intrinsics are of 640x480"):
+        prepare("mine", source, tmp_path, intrinsics=file)
+    with pytest.raises(UsageError, match="--intrinsics"):
+        prepare("mine", source, tmp_path, kind="pairs", intrinsics=file)
