@@ -96,18 +96,13 @@ def _fitted(session: Session, wanted: Wanted, cads: Path | None) -> "tuple[World
 
 
 def _models(session: Session, wanted: Wanted, fitted: "Fitted", cads: Path, out: Path, seed: int) -> int:
-    import numpy as np
-
     from s2r_bench.cad import iter_models
     from s2r_bench.contact_sheet import contact_sheet
     from s2r_bench.corpus import simulate_corpus
-    from s2r_bench.files import read_json
+    from s2r_bench.data.intrinsics import intrinsics_of, read_intrinsics
 
-    camera: dict[str, Any] = read_json(wanted.intrinsics) if wanted.intrinsics else fitted.origin.camera or PINHOLE
-    try:
-        K, size = np.asarray(camera["K"], dtype=np.float64), (int(camera["height"]), int(camera["width"]))
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise DataError(f"{wanted.intrinsics}: expected K (3x3), height and width ({wrong})") from None
+    own = fitted.origin.camera or PINHOLE
+    K, size = read_intrinsics(wanted.intrinsics) if wanted.intrinsics else intrinsics_of(own, fitted.origin.name)
     report = simulate_corpus(
         fitted.simulator,
         iter_models(cads, limit=wanted.limit),
@@ -119,7 +114,7 @@ def _models(session: Session, wanted: Wanted, fitted: "Fitted", cads: Path, out:
         voxel=wanted.voxel,
         fuse=wanted.fuse,
         method=fitted.origin.name,
-        checkpoint=fitted.weights,
+        checkpoint=fitted.identity,
         progress=lambda done, name: session.say(f"  {done}: {name}"),
     )
     done = len(report.made) + len(report.kept)
@@ -153,12 +148,16 @@ def _cad_path(data: str | None) -> Path | None:
 
 def _plan(session: Session, wanted: Wanted, cads: Path | None) -> None:
     from s2r_bench.steps.checkpoint import is_checkpoint
+    from s2r_bench.worlds.base import is_made
 
     lines = [f"simulate {cads or wanted.data or 'mini'} with {wanted.method}"]
     state: str | None = None
     if not is_checkpoint(Path(wanted.method)):
         flags = {**wanted.flags, "world": wanted.trained_on if cads else wanted.data}
         _, jobs = fit_jobs(session, wanted.method, wanted.config, wanted.sets, flags)
-        state = session.store.state(jobs[0].spec) if jobs[0].method.trained else "not needed"
+        if not jobs[0].method.trained:
+            state = "not needed"
+        else:  # a world that would have to be made first is not made for a plan
+            state = session.store.state(jobs[0].spec) if is_made(jobs[0].world, ["train"]) else "absent"
         lines.append(f"fit: {state}")
     session.answer({"dry_run": True, "data": str(cads or wanted.data or "mini"), "fit": state}, "\n".join(lines))
