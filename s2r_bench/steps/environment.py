@@ -64,7 +64,8 @@ def reset_peak_memory(device: str) -> None:
     if device.startswith("cuda"):
         import torch
 
-        torch.cuda.init()  # before the first allocation there is nothing to reset, which is an error
+        # before CUDA is initialised there is nothing to reset, which is an error
+        torch.cuda.init()  # type: ignore[no-untyped-call]
         torch.cuda.reset_peak_memory_stats(device)
 
 

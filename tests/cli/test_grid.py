@@ -203,3 +203,11 @@ def test_export_and_report(evaluate, cli_here, tmp_path):
 def test_unfinished_methods_are_named_in_an_empty_home(cli_here):
     assert cli_here("report")[0] == 3
     assert cli_here("results", "ls")[0] == 0
+
+
+@pytest.mark.parametrize("words", [["train", "ours"], ["simulate", "-m", "ours"], ["evaluate", "-m", "ours"]])
+def test_a_plan_makes_no_world(cli_here, home, words):
+    code, out, err = cli_here(*words, "--preset", "smoke", "-n", "--json")
+    assert code == 0, err
+    assert not home.exists() or not any(home.rglob("*"))
+    assert json.loads(out)
