@@ -14,6 +14,7 @@ from torch import Tensor
 
 from s2r_baselines._diffusion.options import CodeOptions
 from s2r_bench.depth_code import DepthCode, ResidualCode, apply_residual, residual_of
+from s2r_bench.depth_levels import to_level
 from s2r_bench.types import DepthFrame, DepthPair
 
 GRADIENT_GAIN = 40.0  # a 60 degree slope at 2 m is about 0.02 of depth code a pixel at 320 px
@@ -26,10 +27,12 @@ class MapCode:
     Attributes:
         options: switches.
         residual: constants of the residual code; None: the target is the captured depth's own code ("sd").
+        levels: the camera's discrete depths in metres, ascending; None: depth varies freely.
     """
 
     options: CodeOptions
     residual: ResidualCode | None
+    levels: tuple[float, ...] | None = None
 
     @property
     def depth(self) -> DepthCode:
@@ -78,13 +81,19 @@ class MapCode:
     def decode(self, frame: DepthFrame, maps: Tensor) -> np.ndarray:
         """Depth (H, W) float32 metres from predicted target maps (2, H, W); 0 beyond the code and where not valid."""
         clean = torch.from_numpy(frame.depth).double()
-        value = maps[0].double().cpu()
+        metres = self.metres(clean, maps[0].double().cpu())
+        within = (clean > 0) & (clean <= self.depth.far) & (metres > self.depth.near) & (metres <= self.depth.far)
+        return torch.where(within & (maps[1].cpu() > 0), metres, 0.0).float().numpy()
+
+    def metres(self, clean: Tensor, value: Tensor) -> Tensor:
+        """Depth in metres that the first target map means at clean depth `clean`, float64, any shape; on a level."""
         if self.residual is None:
             metres = self.depth.decode(value)
         else:
             metres = apply_residual(self.depth, clean, self.residual.decode(clean, value))
-        within = (clean > 0) & (clean <= self.depth.far) & (metres > self.depth.near) & (metres <= self.depth.far)
-        return torch.where(within & (maps[1].cpu() > 0), metres, 0.0).float().numpy()
+        if self.levels is None:
+            return metres
+        return torch.from_numpy(to_level(metres.numpy(), np.asarray(self.levels))).double()
 
     def _validity(self, seen: Tensor) -> Tensor:
         """+1 to -1 with the sign of `seen`; "distance" falls linearly to the border, half a pixel off either side."""

@@ -47,6 +47,7 @@ class CodeOptions(Options):
             nothing is lost) the same spread. What the network gets wrong then has the noise's own spectrum.
         calibrate: fix two constants on draws for training frames: a factor of the coded residual and the threshold
             of validity, so that spread and hole rate are right. Few sampling steps average, which shrinks both.
+        levels: move what is drawn to the nearest of the camera's discrete depths, if its training captures have such.
         geometry: add the clean depth's gradients and the viewing ray to the condition ("s2d" only; with a pretrained
             codec the condition is what the codec can carry).
         max_residual_m: captures farther than this from the clean depth count as missing (official: 0.5).
@@ -63,6 +64,7 @@ class CodeOptions(Options):
     reach: float = Field(4.0, ge=1)
     whiten: bool = True
     calibrate: bool = True
+    levels: bool = True
     geometry: bool = True
     max_residual_m: float = Field(0.2, gt=0)
     upscale: int = Field(1, ge=1)

@@ -15,6 +15,7 @@ from s2r_baselines._diffusion.nets import Denoiser, shared_vae
 from s2r_baselines._diffusion.noise import NoiseProcess
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_bench.depth_code import ResidualCode, residual_of
+from s2r_bench.depth_levels import fitted_levels
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
 from s2r_bench.engine.loop import Loop, LoopResult, step_rng
 from s2r_bench.errors import DataError, NotFittedError
@@ -26,6 +27,7 @@ TARGET_MAPS = 2
 CODE_SAMPLE_PAIRS = 64
 CALIBRATION_PAIRS = 24
 DETAIL_BATCHES = 16
+LEVEL_ROUNDS = 4
 MOST_CACHED = 4096  # training items kept in memory
 
 
@@ -79,7 +81,8 @@ class Stage:
             weights: for each pair, (H, W) loss weights of the re-weighting; None = 1.
         """
         if self.maps is None:
-            self.maps = MapCode(self.options.code, self._fit_residual(pairs) if self.uses_residual else None)
+            residual = self._fit_residual(pairs) if self.uses_residual else None
+            self.maps = MapCode(self.options.code, residual, self._fit_levels(pairs))
         items = _Items(self, pairs, earlier, weights, None if workdir is None else workdir / "latents")
         if self.options.code.whiten and self.whitening is None:
             self.whitening = items.fit_whitening()
@@ -192,7 +195,8 @@ class Stage:
         if self.detail is not None:
             write_tensors(folder / "detail.safetensors", {"spread": self.detail})
         residual = self.maps.residual.as_dict() if self.maps.residual else None
-        write_json(folder / "stage.json", {"residual": residual, "calibration": asdict(self.calibration)})
+        note = {"residual": residual, "calibration": asdict(self.calibration), "levels": self.maps.levels}
+        write_json(folder / "stage.json", note)
 
     def load(self, folder: Path) -> None:
         """Become what `save` wrote.
@@ -202,7 +206,8 @@ class Stage:
         """
         note = read_json(folder / "stage.json")
         residual = ResidualCode.from_dict(note["residual"]) if note["residual"] else None
-        self.maps = MapCode(self.options.code, residual)
+        levels = note["levels"]
+        self.maps = MapCode(self.options.code, residual, None if levels is None else tuple(levels))
         self.calibration = Calibration(**note["calibration"])
         if self.options.code.whiten:
             constants = read_tensors(folder / "whitening.safetensors")
@@ -301,17 +306,26 @@ class Stage:
     def _calibrate(self, pairs: PairSet, seed: int, earlier: Sequence[Tensor] | None) -> "Calibration":
         assert self.maps is not None  # called at the end of fit
         self.calibration = Calibration()
-        drawn, wanted, known = [], [], []
+        drawn, wanted, known, depths = [], [], [], []
         for index in _spaced(len(pairs), CALIBRATION_PAIRS):
             pair = pairs[index]
             generator = draw_generator(seed_of(seed, "calibration", index), 0, 0)
             drawn.append(self.draw(pair.clean, generator, None if earlier is None else earlier[index]).flatten(1))
             wanted.append(self.maps.target(pair)[0].flatten(1))
             known.append(torch.from_numpy(pair.clean.valid).flatten())
+            depths.append(torch.from_numpy(pair.clean.depth).double().flatten())
         mask = torch.cat(known)
-        return Calibration.fitted(
-            torch.cat(drawn, 1)[:, mask], torch.cat(wanted, 1)[:, mask], spread=self.maps.residual is not None
-        )
+        maps, truth, clean = torch.cat(drawn, 1)[:, mask], torch.cat(wanted, 1)[:, mask], torch.cat(depths)[mask]
+        found = Calibration.fitted(maps, truth, spread=self.maps.residual is not None)
+        if self.maps.residual is None or self.maps.levels is None:
+            return found
+        return _with_levels(found, self.maps, clean, maps, truth)
+
+    def _fit_levels(self, pairs: PairSet) -> tuple[float, ...] | None:
+        if not self.options.code.levels:
+            return None
+        levels = fitted_levels(pairs[index].captured.depth for index in _spaced(len(pairs), CODE_SAMPLE_PAIRS))
+        return None if levels is None else tuple(levels.tolist())
 
     def _multiple(self) -> int:
         levels = len(self.options.net.channels) if not self.options.net.pretrained else 4
@@ -341,6 +355,19 @@ class Calibration:
     def apply(self, maps: Tensor) -> Tensor:
         """Calibrated maps (2, H, W): validity is positive where a value is."""
         return torch.stack([maps[0] * self.gain, maps[1] - self.threshold])
+
+
+def _with_levels(found: Calibration, codes: MapCode, clean: Tensor, drawn: Tensor, wanted: Tensor) -> Calibration:
+    """The gain once more, for residuals that end on levels: rounding adds to the spread, the more the farther."""
+    kept, seen = drawn[1] > found.threshold, wanted[1] > 0
+    if codes.residual is None or not (kept.any() and seen.any()):
+        return found
+    goal, gain = _half_width(wanted[0][seen]), found.gain
+    for _ in range(LEVEL_ROUNDS):
+        metres = codes.metres(clean[kept], gain * drawn[0][kept].double())
+        ended = codes.residual.encode(clean[kept], residual_of(codes.depth, clean[kept], metres))
+        gain *= goal / max(_half_width(ended), 1e-6)
+    return Calibration(gain, found.threshold)
 
 
 def _half_width(values: Tensor) -> float:
