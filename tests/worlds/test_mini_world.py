@@ -164,7 +164,7 @@ def test_another_seed_is_another_world_and_key() -> None:
 def test_wrong_names_are_refused(world: MiniWorld, home: Path) -> None:
     with pytest.raises(UsageError, match="train, val, test"):
         world.pairs("corpus")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="corpus, real-train"):
+    with pytest.raises(UsageError, match="corpus, captured-train"):
         world.objects("train")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no_such"):
         open_mini(preset="smoke", home=home, options={"no_such": 1})
