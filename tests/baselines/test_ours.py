@@ -165,5 +165,5 @@ def test_killed_between_stages_ends_in_the_same_place(tmp_path, monkeypatch):
     assert np.array_equal(straight.simulate(frames, seeds)[0].depth, resumed.simulate(frames, seeds)[0].depth)
     found = resumed.diagnose(Pairs(), 0)
     assert {"captured_kept", "stage1_told", "stage2_told", "codec_mae_mm"} <= set(found)
-    assert found["codec_mae_mm"] < 0.01  # the lossless codec's rounding
+    assert found["codec_mae_mm"] < 0.05  # the lossless codec rounds to the levels found, here 0.1 mm apart
     assert all(0 <= found[name] <= 1 for name in ("captured_kept", "stage1_told", "stage2_told"))
