@@ -57,19 +57,27 @@ class NoiseProcess:
         self, predict: Predict, shape: Sequence[int], generators: Sequence[torch.Generator], device: torch.device
     ) -> Tensor:
         """Draw x_0 of `shape` (B, L, h, w); item b uses generator b alone, on the CPU, so devices agree."""
+        return self.sample_with_mean(predict, shape, generators, device)[0]
+
+    @torch.no_grad()
+    def sample_with_mean(
+        self, predict: Predict, shape: Sequence[int], generators: Sequence[torch.Generator], device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """As `sample`, and the first prediction of x_0: at pure noise that is its mean given the condition."""
         noisy = _draw(shape, generators, device)
         times = self._timesteps()
-        clean = noisy
+        clean = first = noisy
         for index, time in enumerate(times):
             batch = torch.full((shape[0],), time, device=device, dtype=torch.long)
             clean, noise = self.split(predict(noisy, batch), noisy, batch)
+            first = clean if index == 0 else first
             if index + 1 == len(times):
                 break
             following = torch.full_like(batch, times[index + 1])
             if self.options.sampler == "x0-renoise":
                 noise = _draw(shape, generators, device)
             noisy = self.noised(clean, noise, following)
-        return clean
+        return clean, first
 
     @property
     def last_timestep(self) -> int:

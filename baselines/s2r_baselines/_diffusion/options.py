@@ -85,6 +85,8 @@ class DiffusionOptions(Options):
         detail: draw the residual from around the last prediction of x0 instead of taking that prediction itself, with
             the spread that training pairs had around theirs at that noise level. Few steps end far from clean, where
             the prediction is a mean: without the draw, fine grain is missing.
+        mask: take validity from the first prediction of x0, which at pure noise is its mean given the clean depth
+            ("mean"), or from the last ("draw"). Most of a camera's holes come back in a second capture of the view.
     """
 
     prediction: Literal["epsilon", "v_prediction", "sample"] = "sample"
@@ -96,6 +98,7 @@ class DiffusionOptions(Options):
     spacing: Literal["trailing", "leading"] = "trailing"
     snr_cap: float = Field(0.0, ge=0)
     detail: bool = True
+    mask: Literal["mean", "draw"] = "mean"
 
 
 class StageOptions(Options):

@@ -49,6 +49,7 @@ _PRESETS: dict[str, Mapping[str, Any]] = {
                 "spacing": "leading",
                 "steps": 50,
                 "detail": False,
+                "mask": "draw",
             },
             "train": {
                 "steps": 20000,

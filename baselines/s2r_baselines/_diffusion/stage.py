@@ -117,11 +117,14 @@ class Stage:
                 output: Tensor = denoiser(noisy, timesteps, latents)
             return output.float()
 
-        drawn = self.process.sample(predict, shape, [generator], self.device)
+        drawn, mean = self.process.sample_with_mean(predict, shape, [generator], self.device)
         if self.detail is not None:
             grain = torch.randn(shape, generator=generator).to(self.device)
             drawn = drawn + grain * self.detail.to(self.device)[:, None, None]
-        maps = self.calibration.apply(self.decode_target(drawn)[0].cpu())
+        maps = self.decode_target(drawn)[0].cpu()
+        if self.options.diffusion.mask == "mean":
+            maps[1] = self.decode_target(mean)[0, 1].cpu()
+        maps = self.calibration.apply(maps)
         return maps[:, :: self.options.code.upscale, :: self.options.code.upscale][:, :height, :width].contiguous()
 
     def depth(self, frame: DepthFrame, maps: Tensor) -> np.ndarray:
