@@ -65,7 +65,8 @@ def stages(pairs: Part, pretrained: str) -> list[tuple[str, Stage, str]]:
     with tempfile.TemporaryDirectory() as folder:
         if not pretrained:
             write_checkpoint(Path(folder), TOY_UNET, TOY_VAE)
-        options = stage_options("smoke", code=kl_code, net={"pretrained": pretrained or folder})
+        net = {"pretrained": pretrained or folder}
+        options = stage_options("smoke", code=kl_code, net=net, diffusion={"detail": False})
         found.append((name, untrained_stage(options, pairs), note))  # type: ignore[arg-type]
     return found
 

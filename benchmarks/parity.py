@@ -136,7 +136,7 @@ def stage_draw_kl(device: str) -> float:
             "smoke",
             net={"pretrained": folder, "condition": "hint"},
             code={"latent": "kl", "geometry": False, "whiten": False},
-            diffusion={"steps": 4},
+            diffusion={"steps": 4, "detail": False},
             train={"precision": "fp32"},
         )
         return _draws(options, device)

@@ -209,7 +209,7 @@ class Stage:
         """
         note = read_json(folder / "stage.json")
         residual = ResidualCode.from_dict(note["residual"]) if note["residual"] else None
-        levels = note["levels"]
+        levels = note.get("levels")
         self.maps = MapCode(self.options.code, residual, None if levels is None else tuple(levels))
         self.calibration = Calibration(**note["calibration"])
         if self.options.code.whiten:
