@@ -24,8 +24,12 @@ class SdOptions(Options):
     stage: StageOptions = StageOptions()
     extra_share: float = 0.6
 
+    # what is off in a direct prediction of depth is no sensor grain, so none is drawn around it: better on all figures
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        name: {"stage": values["stage"], "extra_share": values.get("ours", {}).get("later_share", 0.6)}
+        name: {
+            "stage": {**values["stage"], "diffusion": {**values["stage"]["diffusion"], "detail": False}},
+            "extra_share": values.get("ours", {}).get("later_share", 0.6),
+        }
         for name, values in STAGE_PRESETS.items()
     }
 
