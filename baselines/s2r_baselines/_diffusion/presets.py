@@ -16,7 +16,7 @@ _PRESETS: dict[str, Mapping[str, Any]] = {
     "tiny": {
         "stage": {
             "net": {"channels": (48, 80, 112), "condition": "concat"},
-            "diffusion": {"prediction": "sample", "steps": 12},
+            "diffusion": {"prediction": "sample", "steps": 12, "detail": False},
             "train": {"steps": 250, "batch": 16, "lr": 1e-3},
             "crop": 64,
         },
