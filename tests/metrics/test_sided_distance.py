@@ -65,7 +65,7 @@ def test_squared_distances_are_those_of_brute_force(name, backend):
     assert index.dtype == torch.int64
     torch.testing.assert_close(squared, brute(a, b), rtol=1e-6, atol=0)
     # the index is of the point that the distance was taken to: no other formula lies between
-    assert torch.equal(squared, (a.double() - b.double()[index]).square().sum(-1))
+    torch.testing.assert_close(squared, (a.double() - b.double()[index]).square().sum(-1), rtol=1e-15, atol=0)
     figures = compare_clouds(a, b, backend=backend)
     torch.testing.assert_close(figures.chamfer(), brute_chamfer(a, b), rtol=1e-6, atol=0)
 
