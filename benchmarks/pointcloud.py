@@ -5,7 +5,7 @@ of one noisy surface; `far`: the second one moved 3 box sides away, as a failed 
 the best of the others, the median of turns side by side. On a CUDA device kaolin (where installed) and chunked
 torch.cdist take the others' place; without one that part says why it is skipped.
 
-    python benchmarks/pointcloud.py [--sizes 10000 100000] [--repeats N] [--out FILE.json]
+    python benchmarks/pointcloud.py [--sizes 10000 100000] [--apart near] [--repeats N] [--out FILE.json]
 """
 
 import argparse
@@ -175,8 +175,12 @@ def measured(device: str, points: int, apart: str, repeats: int) -> Row:
     for name, answer in answers.items():
         if abs(answer[0] - chamfer) > AGREE * chamfer:
             raise SystemExit(f"{name}: Chamfer {answer[0]} and not {chamfer}; times of other answers are not compared")
-    # floats leave the device at the end of every side, which waits for it
-    turns = [{name: timed(lambda side=side: side(a, b)) for name, side in sides.items()} for _ in range(repeats)]
+    names, turns = list(sides), []
+    for turn in range(repeats):
+        # another side begins each turn: whoever follows a side with the same trees finds a warm cache
+        order = names[turn % len(names) :] + names[: turn % len(names)]
+        # floats leave the device at the end of every side, which waits for it
+        turns.append({name: timed(lambda side=sides[name]: side(a, b)) for name in order})
     medians = [{name: statistics.median(turn[name][kind] for turn in turns) for name in sides} for kind in (0, 1)]
     others = [name for name in sides if not name.startswith("ours")]
     judged = medians[1 if device == "cuda" else 0]
@@ -218,6 +222,7 @@ def main() -> None:
     words.add_argument(
         "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="points of each cloud"
     )
+    words.add_argument("--apart", choices=("near", "far"), nargs="+", default=["near", "far"])
     words.add_argument("--repeats", type=int, default=5)
     words.add_argument("--out", type=Path, help="write the figures here as JSON")
     chosen = words.parse_args()
@@ -229,7 +234,7 @@ def main() -> None:
     print(f"Chamfer and F-score at {RADIUS}, ours: {backend_name('cpu')} on the CPU; {found['facts']}", file=sys.stderr)
     for device in ("cpu", "cuda") if has_device else ("cpu",):
         for points in chosen.sizes:
-            for apart in ("near", "far"):
+            for apart in chosen.apart:
                 row = measured(device, points, apart, chosen.repeats)
                 print(table(row), flush=True)
                 found["rows"].append(asdict(row))
