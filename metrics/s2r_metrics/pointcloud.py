@@ -160,7 +160,7 @@ def _sided(a: Tensor, b: Tensor, backend: str) -> tuple[Tensor, Tensor]:
     row = index + len(second[0]) * torch.arange(len(second), device=index.device)[:, None]
     # to float64 before the selection, so that its gradient, a sum over all who share a neighbour, is one too
     found = second.double().flatten(0, 1).index_select(0, row.flatten()).view_as(first)
-    x, y, z = (first.double() - found).square().unbind(-1)  # torch sums an axis of three slowly
+    x, y, z = (found - first).square().unbind(-1)  # torch sums an axis of three slowly
     squared = x + y + z
     return (squared[0], index[0]) if single else (squared, index)
 
