@@ -10,32 +10,56 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from s2r_metrics.image import psnr
     from s2r_metrics.labels import accuracy, confusion, miou
-    from s2r_metrics.occupancy import volume_iou
-    from s2r_metrics.pointcloud import chamfer_l2, f_score, nearest
+    from s2r_metrics.neighbours import backend_name
+    from s2r_metrics.occupancy import volume_iou, volume_ious
+    from s2r_metrics.pointcloud import (
+        CloudComparison,
+        chamfer_distance,
+        chamfer_l2,
+        compare_clouds,
+        f_score,
+        nearest,
+        precision_recall,
+        sided_distance,
+    )
     from s2r_metrics.samples import residual_wasserstein
 
 _HOMES = {
+    "CloudComparison": "pointcloud",
     "accuracy": "labels",
+    "backend_name": "neighbours",
+    "chamfer_distance": "pointcloud",
     "chamfer_l2": "pointcloud",
+    "compare_clouds": "pointcloud",
     "confusion": "labels",
     "f_score": "pointcloud",
     "miou": "labels",
     "nearest": "pointcloud",
+    "precision_recall": "pointcloud",
     "psnr": "image",
     "residual_wasserstein": "samples",
+    "sided_distance": "pointcloud",
     "volume_iou": "occupancy",
+    "volume_ious": "occupancy",
 }
 
 __all__ = [
+    "CloudComparison",
     "accuracy",
+    "backend_name",
+    "chamfer_distance",
     "chamfer_l2",
+    "compare_clouds",
     "confusion",
     "f_score",
     "miou",
     "nearest",
+    "precision_recall",
     "psnr",
     "residual_wasserstein",
+    "sided_distance",
     "volume_iou",
+    "volume_ious",
 ]
 
 

@@ -12,7 +12,8 @@ def finite(name: str, values: Tensor) -> None:
     """
     if values.numel() == 0:
         raise ValueError(f"{name} is empty")
-    if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+    # NaN passes through least and largest: one pass, where isfinite of all values makes several and a copy in each
+    if values.is_floating_point() and not all(bool(torch.isfinite(end)) for end in torch.aminmax(values.detach())):
         raise ValueError(f"{name} holds NaN or infinite values")
 
 
@@ -25,6 +26,23 @@ def cloud(name: str, points: Tensor) -> None:
     if points.ndim != 2 or points.shape[1] != 3 or not points.is_floating_point():
         raise ValueError(f"{name} must be (n, 3) floating point, not {points.dtype} {tuple(points.shape)}")
     finite(name, points)
+
+
+def cloud_pair(a: Tensor, b: Tensor) -> None:
+    """Refuse what is not two clouds, (n, 3) and (m, 3), or two batches of as many, (B, n, 3) and (B, m, 3).
+
+    Raises:
+        ValueError: another shape or kind, empty, not finite, batches of different length, or two devices.
+    """
+    if a.device != b.device:
+        raise ValueError(f"clouds are on two devices: {a.device} and {b.device}")
+    for name, points in (("a", a), ("b", b)):
+        if points.ndim not in (2, 3) or points.shape[-1] != 3 or not points.is_floating_point():
+            shape = tuple(points.shape)
+            raise ValueError(f"{name} must be (n, 3) or (B, n, 3) floating point, not {points.dtype} {shape}")
+        finite(name, points)
+    if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2]:
+        raise ValueError(f"a and b must be two clouds or batches of one length: {tuple(a.shape)}, {tuple(b.shape)}")
 
 
 def same_shape(a: Tensor, b: Tensor) -> None:

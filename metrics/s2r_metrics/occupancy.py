@@ -21,12 +21,26 @@ def volume_iou(a: Tensor, b: Tensor) -> float:
     >>> volume_iou(torch.tensor([True, True, False, False]), torch.tensor([True, False, True, False]))
     0.3333333333333333
     """
+    return float(volume_ious(a[None], b[None])[0])
+
+
+def volume_ious(a: Tensor, b: Tensor) -> Tensor:
+    """`volume_iou` of each of B objects: two bool tensors (B, ...) of one shape give (B,) float64 on their device.
+
+    Raises:
+        ValueError: not bool, of different shapes, or without elements.
+
+    >>> volume_ious(torch.tensor([[True, True], [False, False]]), torch.tensor([[True, False], [False, False]]))
+    tensor([0.5000, 1.0000], dtype=torch.float64)
+    """
     if a.dtype != torch.bool or b.dtype != torch.bool:
         raise ValueError(f"occupancy must be bool, not {a.dtype} and {b.dtype}; threshold it first")
     _checks.same_shape(a, b)
     _checks.finite("occupancy", a)
-    union = int((a | b).sum())
-    return int((a & b).sum()) / union if union else 1.0
+    first, second = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    union = (first | second).sum(1)
+    shares = (first & second).sum(1).double() / union.double()
+    return torch.where(union > 0, shares, torch.ones_like(shares))
 
 
 def voxelise(points: Tensor, low: Tensor, side: float, grid: int) -> Tensor:

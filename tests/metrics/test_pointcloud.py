@@ -59,7 +59,7 @@ def test_duplicates_and_single_points(backend: str) -> None:
 
 
 def test_brute_force_in_several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("s2r_metrics.pointcloud._PAIRS_AT_ONCE", 2000)
+    monkeypatch.setattr("s2r_metrics.neighbours._PAIRS_AT_ONCE", 2000)
     a, b = clouds()
     np.testing.assert_allclose(nearest(a, b, backend="torch").numpy(), brute(a, b), atol=2e-7)
 
@@ -145,6 +145,8 @@ def test_refuses(bad: torch.Tensor, why: str) -> None:
 def test_unknown_backend_and_radius() -> None:
     with pytest.raises(ValueError, match="no backend 'cdist'"):
         nearest(torch.zeros(1, 3), torch.zeros(1, 3), backend="cdist")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="radius"):
+        precision_recall(torch.zeros(1, 3), torch.zeros(1, 3), radius=-1.0)
     with pytest.raises(ValueError, match="radius"):
         f_score(torch.zeros(1, 3), torch.zeros(1, 3), radius=0.0)
 

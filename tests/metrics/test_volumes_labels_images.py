@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from s2r_metrics import accuracy, confusion, miou, psnr, volume_iou
+from s2r_metrics import accuracy, confusion, miou, psnr, volume_iou, volume_ious
 from s2r_metrics.labels import class_iou
 from s2r_metrics.occupancy import voxelise
 
@@ -22,6 +22,18 @@ def test_volume_iou_of_empty_volumes_is_one_and_of_no_elements_is_refused() -> N
     assert volume_iou(torch.zeros(4).bool(), torch.ones(4).bool()) == 0.0
     with pytest.raises(ValueError, match="empty"):
         volume_iou(torch.zeros(0).bool(), torch.zeros(0).bool())
+
+
+def test_volume_ious_of_a_batch_are_those_of_its_objects():
+    draw = torch.Generator().manual_seed(1)
+    a, b = (torch.rand(5, 4, 4, 4, generator=draw) < 0.4 for _ in range(2))
+    a[2], b[2] = False, False
+    found = volume_ious(a, b)
+    assert found.dtype == torch.float64
+    assert found.tolist() == [volume_iou(*pair) for pair in zip(a, b, strict=True)]
+    assert found[2] == 1
+    with pytest.raises(ValueError, match="empty"):
+        volume_ious(a[:0], b[:0])
 
 
 def test_volume_iou_refuses_logits_and_other_shapes() -> None:

@@ -14,7 +14,7 @@ from s2r_bench.records import Score
 from s2r_bench.seeds import rng_of
 from s2r_bench.types import FloatArray
 from s2r_metrics.occupancy import volume_iou, voxelise
-from s2r_metrics.pointcloud import chamfer_l2, f_score
+from s2r_metrics.pointcloud import compare_clouds
 from s2r_tasks._fidelity.distribution import Missing, compared
 from s2r_tasks._fidelity.views import Views, neighbours, sequences
 from s2r_tasks._fidelity.warp import correspond, disagreement
@@ -86,9 +86,10 @@ def cloud_scores(sample: str, mine: FloatArray, truth: FloatArray, box: Box, opt
     """Chamfer, F-scores and voxel IoU of two clouds in one box."""
     a = box.normalised(_drawn(mine, options.points, sample, "answer"))
     b = box.normalised(_drawn(truth, options.points, sample, "captured"))
-    yield Score(sample, "", "chamfer_l2", chamfer_l2(a, b))
-    yield Score(sample, "", "f_score", f_score(a, b, radius=options.radius))
-    yield Score(sample, "", "f_score_10mm", f_score(a, b, radius=options.fine_radius / box.side))
+    found = compare_clouds(a, b)
+    yield Score(sample, "", "chamfer_l2", float(found.chamfer()))
+    yield Score(sample, "", "f_score", float(found.f_score(options.radius)))
+    yield Score(sample, "", "f_score_10mm", float(found.f_score(options.fine_radius / box.side)))
     low = torch.full((3,), -0.5, dtype=torch.float64)
     cells = [voxelise(box.normalised(points), low, 1.0, options.grid) for points in (mine, truth)]
     yield Score(sample, "", "voxel_iou", volume_iou(cells[0], cells[1]))
