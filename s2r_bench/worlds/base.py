@@ -40,14 +40,12 @@ class World(Protocol):
 
 @runtime_checkable
 class OwnsSensor(Protocol):
-    """A world that can capture its own views, again and again.
-
-    Attributes:
-        key: changes whenever what it makes or captures would.
-    """
+    """A world that can capture its own views, again and again."""
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """Changes whenever what it makes or captures would."""
+        ...
 
     def capture(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
         """Captures of these views; DataError for a view that it did not make."""

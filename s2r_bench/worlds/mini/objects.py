@@ -82,7 +82,7 @@ def _stage_of(job: CaptureJob) -> Stage:
     scene, sequence = job.frame.scene, job.frame.sequence
     split, _, number = scene.rpartition("-")
     if split in ("train", "val", "test") and number.isdigit():
-        return cached_stage(job.options, split, int(number))  # type: ignore[arg-type]
+        return cached_stage(job.options, split, int(number))
     if scene.startswith(OBJECT) and sequence.removeprefix(CAPTURE).isdigit():
         return _object_stage_of(scene.removeprefix(OBJECT), int(sequence.removeprefix(CAPTURE)))
     raise DataError(

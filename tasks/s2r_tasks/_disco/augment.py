@@ -41,7 +41,9 @@ class CloudOptions(Options):
     jitter: float = Field(0.02, ge=0)
 
 
-def random_pose(half_sides: FloatArray, options: PoseOptions, dice: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def random_pose(
+    half_sides: FloatArray, options: PoseOptions, dice: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     """(4, 4) transforms of a shape, and of its partial clouds.
 
     Args:
@@ -74,7 +76,7 @@ def cluster_labels(cloud: Points, options: CloudOptions, dice: np.random.Generat
     from scipy.cluster.vq import kmeans2
 
     _, labels = kmeans2(cloud.astype(np.float64), options.clusters, minit="++", rng=dice)
-    return labels.astype(np.uint8)
+    return np.asarray(labels, np.uint8)
 
 
 def perturbed(

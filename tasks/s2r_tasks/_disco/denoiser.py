@@ -1,5 +1,6 @@
 """The triplane denoiser: a residual UNet over planes that sees the partial cloud, the noise level and the category."""
 
+import itertools
 from collections.abc import Mapping
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from s2r_bench.options import Options
 from s2r_tasks._disco.edm import denoised, loss_weight, training_sigma
-from s2r_tasks._disco.planes import PlaneConv, PlaneNorm, RollOut, resized
+from s2r_tasks._disco.planes import PlaneConv, PlaneNorm, RollOut, resized, stacked
 from s2r_tasks._disco.points import PointPlanes
 
 
@@ -54,9 +55,7 @@ class Denoiser(nn.Module):
         widths = [o.channels[0] + o.condition, *o.channels]
         self.down = nn.ModuleList(_Block(before, after, o) for before, after in zip(widths, o.channels, strict=False))
         self.middle = _Block(o.channels[-1], o.channels[-1], o)
-        self.up = nn.ModuleList(
-            _Block(low + high, low, o) for low, high in zip(o.channels[:-1], o.channels[1:], strict=True)
-        )
+        self.up = nn.ModuleList(_Block(low + high, low, o) for low, high in itertools.pairwise(o.channels))
         self.norm = PlaneNorm(o.groups, o.channels[0])
         self.leave = PlaneConv(o.channels[0], latent, 1)
         nn.init.zeros_(self.leave.conv.weight)
@@ -78,8 +77,7 @@ class Denoiser(nn.Module):
         kept: list[Tensor] = []
         for number, block in enumerate(self.down):
             if number:
-                flat = nn.functional.avg_pool2d(planes.flatten(0, 1), 2)
-                planes = flat.unflatten(0, planes.shape[:2])
+                planes = stacked(nn.functional.avg_pool2d(planes.flatten(0, 1), 2))
             planes = block(planes, about)
             kept.append(planes)
         planes = self.middle(planes, about)

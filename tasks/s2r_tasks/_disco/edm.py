@@ -3,6 +3,7 @@
 sigma_data 0.5, ln sigma ~ N(-1.2, 1.2^2), rho 7, sigma from 80 to 0.002, no churn; sampling in float64.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -53,7 +54,7 @@ def sample(network: Network, shape: Sequence[int], generators: Sequence[torch.Ge
         sigma = level.float().expand(shape[0])
         return (at - denoised(network, at.float(), sigma).double()) / level
 
-    for now, following in zip(levels[:-1], levels[1:], strict=True):
+    for now, following in itertools.pairwise(levels):
         first = slope(x, now)
         stepped = x + (following - now) * first
         if following > 0:

@@ -1,7 +1,7 @@
 """Three feature planes of a cube: where points fall on them, pooling, sampling, and convolutions that let them talk.
 
-Points lie in the object frame, longest side of the shape in [-1, 1]. Planes are (B, 3, C, R, R) in the order xz, xy, yz;
-rows go with the second axis of the pair, columns with the first.
+Points lie in the object frame, longest side of the shape in [-1, 1]. Planes are (B, 3, C, R, R), in the order
+xz, xy, yz; rows go with the second axis of the pair, columns with the first.
 """
 
 import torch
@@ -28,7 +28,7 @@ def spread(features: Tensor, index: Tensor, side: int, reduce: str) -> Tensor:
     rows = features.transpose(1, 2)[:, None].expand(count, 3, width, points)
     where = index[:, :, None].expand_as(rows)
     empty = features.new_zeros(count, 3, width, side * side)
-    return empty.scatter_reduce(3, where, rows, reduce, include_self=False).unflatten(3, (side, side))
+    return empty.scatter_reduce(3, where, rows, reduce, include_self=False).view(count, 3, width, side, side)
 
 
 def pooled(features: Tensor, index: Tensor, side: int) -> Tensor:
@@ -46,13 +46,18 @@ def sampled(planes: Tensor, points: Tensor) -> Tensor:
         planes.flatten(0, 1), grid, mode="bilinear", padding_mode="border", align_corners=True
     )
     count, _, width = planes.shape[:3]
-    return found[..., 0].view(count, 3 * width, -1).transpose(1, 2)
+    return found[..., 0].reshape(count, 3 * width, -1).transpose(1, 2)
 
 
 def resized(planes: Tensor, side: int) -> Tensor:
     """Planes of another side, bilinear."""
     flat = nn.functional.interpolate(planes.flatten(0, 1), (side, side), mode="bilinear", align_corners=False)
-    return flat.unflatten(0, planes.shape[:2])
+    return stacked(flat)
+
+
+def stacked(flat: Tensor) -> Tensor:
+    """(3 B, C, R, R) -> (B, 3, C, R, R): three planes an item again."""
+    return flat.view(-1, 3, *flat.shape[1:])
 
 
 class PlaneConv(nn.Module):
@@ -64,8 +69,7 @@ class PlaneConv(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:
         """(B, 3, C, R, R) -> (B, 3, C', R', R')."""
-        out: Tensor = self.conv(planes.flatten(0, 1))
-        return out.unflatten(0, planes.shape[:2])
+        return stacked(self.conv(planes.flatten(0, 1)))
 
 
 class RollOut(nn.Module):
@@ -98,4 +102,4 @@ class PlaneNorm(nn.GroupNorm):
 
     def forward(self, planes: Tensor) -> Tensor:
         """(B, 3, C, R, R) -> the same shape."""
-        return super().forward(planes.flatten(0, 1)).unflatten(0, planes.shape[:2])
+        return stacked(super().forward(planes.flatten(0, 1)))

@@ -1,9 +1,11 @@
 """From a cloud to planes: sines of the coordinates, a PointNet with local pooling, and a plane network on top."""
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
-from s2r_tasks._disco.planes import PlaneConv, RollOut, cells, pooled, resized, spread
+from s2r_tasks._disco.planes import PlaneConv, RollOut, cells, pooled, resized, spread, stacked
 
 FREQUENCIES = 8
 EMBEDDED = 6 * FREQUENCIES
@@ -12,7 +14,8 @@ EMBEDDED = 6 * FREQUENCIES
 def embedded(points: Tensor) -> Tensor:
     """(..., 48): sine and cosine of pi 2^k p for k = 0..7 and each axis; the coordinates themselves are left out."""
     waves = points[..., None] * (torch.pi * 2.0 ** torch.arange(FREQUENCIES, device=points.device))
-    return torch.cat([waves.sin(), waves.cos()], -1).flatten(-2)
+    found: Tensor = torch.cat([waves.sin(), waves.cos()], -1).flatten(-2)
+    return found
 
 
 class Residual(nn.Module):
@@ -39,7 +42,7 @@ class PlaneUNet(nn.Module):
         self.down = nn.ModuleList(
             _block(before, after) for before, after in zip([width_in, *widths], widths, strict=False)
         )
-        self.up = nn.ModuleList(_block(low + high, low) for low, high in zip(widths[:-1], widths[1:], strict=True))
+        self.up = nn.ModuleList(_block(low + high, low) for low, high in itertools.pairwise(widths))
         self.last = PlaneConv(start, width_out, 1)
 
     def forward(self, planes: Tensor) -> Tensor:
@@ -47,8 +50,7 @@ class PlaneUNet(nn.Module):
         kept: list[Tensor] = []
         for level, block in enumerate(self.down):
             if level:
-                flat = nn.functional.max_pool2d(planes.flatten(0, 1), 2)
-                planes = flat.unflatten(0, planes.shape[:2])
+                planes = stacked(nn.functional.max_pool2d(planes.flatten(0, 1), 2))
             planes = block(planes)
             kept.append(planes)
         for level in range(len(self.up) - 1, -1, -1):

@@ -89,7 +89,7 @@ class TriplaneVae(nn.Module):
 
 
 def vae_loss(o: VaeOptions, network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
-    """The training loss of options `o`; `batch`: surface (B, M, 3), volume and near (B, N, 3) with their labels (B, N)."""
+    """The loss for options `o`; `batch`: surface (B, M, 3), volume and near (B, N, 3) with their labels (B, N)."""
     surface, count = batch["surface"], batch["volume"].shape[1]
     noise = torch.randn((len(surface), 3, o.latent, o.side, o.side), generator=generator).to(surface.device)
     halved = (torch.rand(len(surface), generator=generator) < 0.5).to(surface.device)

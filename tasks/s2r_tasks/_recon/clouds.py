@@ -1,4 +1,4 @@
-"""Partial clouds of objects: views fused, cut out, in the object frame. One file an object, so that a kill loses little.
+"""Partial clouds of objects: views fused, cut out, in the object frame. One file an object: a kill loses little.
 
 The cut is LASA's: the box of the CAD, 1.2 times as long in every direction; but nothing below `FLOOR_CUT` above the
 floor, for the plane that an object stands on is known and is no part of it. What is left of wall and floor stays.

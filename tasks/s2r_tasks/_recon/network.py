@@ -38,9 +38,7 @@ class Reconstructor:
             category = torch.tensor([shape.number for shape in some], device=self.device)
             condition = self.denoiser.condition(partial)
 
-            def network(
-                x: Tensor, level: Tensor, condition: Tensor = condition, category: Tensor = category
-            ) -> Tensor:
+            def network(x: Tensor, level: Tensor, condition: Tensor = condition, category: Tensor = category) -> Tensor:
                 out = self.denoiser.conditioned(x.to(self.device), level.to(self.device), condition, category)
                 return out.cpu()
 

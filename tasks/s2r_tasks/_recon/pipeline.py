@@ -154,7 +154,7 @@ class Pipeline:
         o = self.options
         vae, latents = self._vae(categories)
         shapes, clouds = self.shapes("corpus", categories), self._corpus_clouds(arm, seed)
-        lacking = {f"corpus/{s.id}": "no cloud: hardly a view of it holds a point" for s in shapes if s.id not in clouds}
+        lacking = {f"corpus/{s.id}": "hardly a view of it holds a point" for s in shapes if s.id not in clouds}
         scaled = training.read_latents(latents)
         items = training.CloudItems(shapes, scaled, clouds, o)
         about = {
@@ -183,7 +183,9 @@ class Pipeline:
         if isinstance(wanted, shots.PerClass):
             return few(models, {name: min(wanted.value, count) for name, count in total.items()}, seed)
         # a share of at least one object, unless it is none at all
-        return few(models, {name: max(round(wanted.value * n), int(wanted.value > 0)) for name, n in total.items()}, seed)
+        return few(
+            models, {name: max(round(wanted.value * n), int(wanted.value > 0)) for name, n in total.items()}, seed
+        )
 
     def _finetuned(
         self,
@@ -218,9 +220,7 @@ class Pipeline:
 
     # scores
 
-    def _scores(
-        self, fields: Mapping[str, Logits], scans: Mapping[str, Cloud], workdir: Path, seed: int
-    ) -> TaskResult:
+    def _scores(self, fields: Mapping[str, Logits], scans: Mapping[str, Cloud], workdir: Path, seed: int) -> TaskResult:
         scores: list[Score] = []
         failures: dict[str, str] = {}
         artifacts: dict[str, str] = {}

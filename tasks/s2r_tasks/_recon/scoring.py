@@ -58,7 +58,7 @@ def truth_of(shape: Shape, options: ScoreOptions) -> Truth:
 
 def in_chunks(logits: Logits, points: Tensor) -> Tensor:
     """Logits of any number of points, on the CPU."""
-    return torch.cat([logits(part).float().cpu() for part in points.split(CHUNK)])
+    return torch.cat([logits(part).float().cpu() for part in torch.split(points, CHUNK)])
 
 
 def mesh_of(logits: Logits, resolution: int) -> Mesh:
@@ -66,7 +66,11 @@ def mesh_of(logits: Logits, resolution: int) -> Mesh:
     axis = torch.linspace(-GRID_REACH, GRID_REACH, resolution + 1)
     points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
     values = in_chunks(logits, points).reshape([resolution + 1] * 3).numpy()
-    return isosurface(values, np.full(3, -GRID_REACH), 2 * GRID_REACH / resolution)
+    mesh = isosurface(values, np.full(3, -GRID_REACH), 2 * GRID_REACH / resolution)
+    corners = mesh.vertices[mesh.faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    # a field that is exactly 0 on the grid's points gives faces without area
+    return Mesh(mesh.vertices, mesh.faces[area > 0])
 
 
 def scores_of(truth: Truth, inside: Tensor, mesh: Mesh, options: ScoreOptions, seed: int) -> Iterator[Score]:

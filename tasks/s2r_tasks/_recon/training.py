@@ -82,7 +82,7 @@ class Latents:
 
 
 def make_latents(folder: Path, vae: TriplaneVae, shapes: Sequence[Shape], options: ReconOptions, device: str) -> None:
-    """Encode every shape in `options.poses` random poses; half the side, half the variance's side and a quarter of it."""
+    """Encode every shape in `options.poses` random poses: means at half the side, variances too and divided by 4."""
     means, spreads, poses = [], [], []
     for shape in shapes:
         clouds, moves = [], []
