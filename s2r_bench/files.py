@@ -81,3 +81,16 @@ def sha256(path: Path) -> str:
     """Hex digest of a file's content, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """One process at a time, where the system has file locks; a killed process leaves none behind."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -5,7 +5,7 @@ A simulator is one file in `baselines/s2r_baselines/` (its name is the file's), 
 that a type checker proves the contract. Modules keep heavy imports (torch, diffusers) out of module level.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, runtime_checkable
@@ -13,6 +13,9 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.types import DepthFrame, DepthPair
+
+Capture = Callable[[Sequence[DepthFrame], Sequence[FrameSeed]], list[DepthFrame]]
+"""A world's sensor: views and their seeds -> captures."""
 
 Training = Literal["paired", "unpaired", "untrained"]
 
@@ -139,4 +142,13 @@ class Diagnosable(Protocol):
 
     def diagnose(self, pairs: PairSet, seed: int) -> dict[str, float]:
         """Named figures; they are kept in the record beside the task's own and are never ranked."""
+        ...
+
+
+@runtime_checkable
+class TakesSensor(Protocol):
+    """A simulator whose card needs "truth": the runner hands it the sensor of a world that owns one."""
+
+    def take_sensor(self, capture: Capture) -> None:
+        """Use the world's sensor from now on."""
         ...

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from s2r_bench.options import Options
 from s2r_bench.records import Score
+from s2r_bench.shelf import Shelf
 from s2r_bench.simulator import Card, PairSet
 from s2r_bench.types import DepthFrame
 from s2r_bench.worlds.base import World
@@ -24,6 +25,7 @@ class Arm:
         name: the method's name ("ours"), or a reference's ("floor", "ceiling").
         simulate: None for a reference arm.
         card: None for a reference arm.
+        identity: changes whenever what it simulates could; tasks name what they keep of an arm by it.
         diagnose: what the simulator says of itself on held-out pairs (`s2r_bench.simulator.Diagnosable`), if it does.
     """
 
@@ -31,6 +33,7 @@ class Arm:
     simulate: Simulate | None = None
     card: Card | None = None
     diagnose: Callable[[PairSet, int], dict[str, float]] | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,26 @@ class Task(Protocol):
 
     def __init__(self, options: Options) -> None: ...
 
-    def run(self, arm: Arm, world: World, seed: int, workdir: Path) -> TaskResult:
-        """Score one arm. `workdir` is the run's folder: artifacts go below it; nothing else is written."""
+    def run(self, arm: Arm, world: World, seed: int, workdir: Path, shelf: Shelf | None = None) -> TaskResult:
+        """Score one arm. `workdir` is the run's folder: artifacts go below it.
+
+        `shelf` keeps what several cells share (clean clouds, a pretrained network); nothing else is written.
+        """
+        ...
+
+
+@runtime_checkable
+class OwnData(Protocol):
+    """A task whose test data are not the pairs of a split says what it reads of a world."""
+
+    def inputs(self, world: World) -> dict[str, str]:
+        """Digests that change whenever the data of the task does.
+
+        Raises:
+            UsageError: the world does not have what the task needs.
+        """
+        ...
+
+    def scenes(self, world: World) -> frozenset[str]:
+        """Ids of the scenes that are scored, for the leakage guard."""
         ...

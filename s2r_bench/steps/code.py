@@ -20,6 +20,7 @@ CARRIERS = frozenset(
         "options",
         "records",
         "registry",
+        "shelf",
         "simulator",
         "steps",
         "store",

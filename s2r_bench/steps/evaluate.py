@@ -13,15 +13,16 @@ from s2r_bench.errors import EnvironmentLacksError, LeakageError, S2RError, Usag
 from s2r_bench.files import write_json
 from s2r_bench.options import Options
 from s2r_bench.records import RunRecord, RunSpec
+from s2r_bench.shelf import Shelf
 from s2r_bench.simulator import Budget, Diagnosable
 from s2r_bench.steps.checkpoint import Fitted, is_checkpoint, open_checkpoint
 from s2r_bench.steps.code import code_of
 from s2r_bench.steps.environment import environment, peak_memory_mb, reset_peak_memory
-from s2r_bench.steps.fit import FitJob, logged_to, ready
+from s2r_bench.steps.fit import FitJob, logged_to, ready, with_sensor
 from s2r_bench.steps.methods import Method, find, served
-from s2r_bench.steps.simulated import Progress, SimulatedSet, unseen
+from s2r_bench.steps.simulated import BATCH, CAPTURE_BATCH, Progress, SimulatedSet, unseen
 from s2r_bench.store import Cell, Overwrite, State, Store
-from s2r_bench.task import Arm, Task
+from s2r_bench.task import Arm, OwnData, Task
 from s2r_bench.worlds.base import Split, World, is_made
 
 Status = Literal["done", "cached", "failed"]
@@ -153,7 +154,7 @@ class Grid:
         if is_checkpoint(Path(word)):
             fitted = open_checkpoint(Path(word), self.request.device, given)
             return Contender(fitted.origin.name, fitted.method, fitted.options, Path(word), given)
-        method = served(find(word))
+        method = served(find(word), sensor=self.request.world.owns_sensor)
         return Contender(method.name, method, method.options(preset, given))
 
     def _cell(self, one: Contender, seed: int) -> Outcome:
@@ -174,12 +175,19 @@ class Grid:
         if fitted is not None:
             world = request.world
             simulated = SimulatedSet(
-                self.store, fitted, world=world.name, preset=world.preset, seed=seed, progress=self.progress
+                self.store,
+                fitted,
+                world=world.name,
+                preset=world.preset,
+                seed=seed,
+                batch=CAPTURE_BATCH if "truth" in fitted.method.cls.card.needs else BATCH,
+                progress=self.progress,
             )
             own = fitted.simulator if issubclass(fitted.method.cls, Diagnosable) else None
             diagnose = own.diagnose if isinstance(own, Diagnosable) else None
-            arm = Arm(one.name, simulated, fitted.method.cls.card, diagnose)
-        result = self.task.run(arm, request.world, seed, cell.folder)
+            arm = Arm(one.name, simulated, fitted.method.cls.card, diagnose, fitted.identity)
+        shelf = Shelf(self.store.home / "shelf", self.store.tell)
+        result = self.task.run(arm, request.world, seed, cell.folder, shelf)
         facts = {**environment(request.device), "sensor": request.world.sensor}
         write_json(cell.folder / "env.json", facts)
         write_json(cell.folder / "artifacts.json", result.artifacts)
@@ -191,7 +199,11 @@ class Grid:
         if one.checkpoint is not None:
             return open_checkpoint(one.checkpoint, self.request.device, one.overrides)
         job = self._job(one, seed)
-        return ready(job, self.store, overwrite=self.request.refit, config=self.request.config) if job else None
+        if job is None:
+            return None
+        return with_sensor(
+            ready(job, self.store, overwrite=self.request.refit, config=self.request.config), self.request.world
+        )
 
     def _job(self, one: Contender, seed: int) -> FitJob | None:
         if one.method is None or one.options is None or one.checkpoint is not None:
@@ -204,7 +216,7 @@ class Grid:
     def _spec(self, one: Contender, seed: int, fitted: Fitted | None, leaks: list[str]) -> RunSpec:
         request = self.request
         options: dict[str, Any] = {"task": _task_options(self.task), "world": dict(request.world_options)}
-        inputs = {f"pairs/{split}": request.world.pairs(split).digest for split in evaluation_splits(self.task)}
+        inputs = task_inputs(self.task, request.world)
         inputs["task"] = self._code
         if fitted is not None:
             options["method"] = fitted.options.model_dump(mode="json")
@@ -227,8 +239,7 @@ class Grid:
         """Scenes that it was trained on and is to be scored on; LeakageError unless that was allowed."""
         if fitted is None:
             return []
-        pairs = [self.request.world.pairs(split) for split in evaluation_splits(self.task)]
-        leaks = shared_scenes(fitted.origin.trained_scenes, {scene for some in pairs for scene in some.scenes})
+        leaks = shared_scenes(fitted.origin.trained_scenes, task_scenes(self.task, self.request.world))
         if leaks and not self.request.allow_leakage:
             raise LeakageError(
                 f"{fitted.origin.name} was trained on {len(leaks)} of the scenes that it is to be scored on "
@@ -265,8 +276,24 @@ def open_task(name: str, preset: str, overrides: Mapping[str, Any]) -> tuple[Tas
 
 
 def evaluation_splits(task: Task) -> tuple[Split, ...]:
-    """The split in a task's options (`split`), else "test"."""
+    """The splits of pairs that a task scores: that in its options (`split`), else "test"; none with data of its own."""
+    if isinstance(task, OwnData):
+        return ()
     return (getattr(getattr(task, "options", None), "split", "test"),)
+
+
+def task_inputs(task: Task, world: World) -> dict[str, str]:
+    """Digests of the data that a task scores."""
+    if isinstance(task, OwnData):
+        return task.inputs(world)
+    return {f"pairs/{split}": world.pairs(split).digest for split in evaluation_splits(task)}
+
+
+def task_scenes(task: Task, world: World) -> set[str]:
+    """Ids of the scenes that a task scores."""
+    if isinstance(task, OwnData):
+        return set(task.scenes(world))
+    return {scene for split in evaluation_splits(task) for scene in world.pairs(split).scenes}
 
 
 def _task_options(task: Task) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ from s2r_bench.files import write_json
 from s2r_bench.options import Options
 from s2r_bench.records import RunRecord, RunSpec
 from s2r_bench.seeds import rng_of
-from s2r_bench.simulator import Budget, PairSet
+from s2r_bench.simulator import Budget, PairSet, TakesSensor
 from s2r_bench.steps.checkpoint import Fitted, Origin, open_checkpoint, save_checkpoint, simulation_only, taken
 from s2r_bench.steps.environment import environment, peak_memory_mb, reset_peak_memory
 from s2r_bench.steps.methods import Method, served
 from s2r_bench.store import Cell, Overwrite, Store
 from s2r_bench.types import DepthPair
-from s2r_bench.worlds.base import World
+from s2r_bench.worlds.base import OwnsSensor, World
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,25 @@ def ready(
     job: FitJob, store: Store, *, overwrite: Overwrite = "failed", config: dict[str, Any] | None = None
 ) -> Fitted:
     """The method of `job`, ready to simulate: as it is, or fitted first if it is trained and was not yet."""
-    if not served(job.method).trained:
+    if not served(job.method, sensor=job.world.owns_sensor).trained:
         origin = Origin(job.method.word, job.method.name, job.method.code, job.world.preset, _plain(job.options))
         return Fitted(job.method, origin, job.options, job.device)
     folder = fit(job, store, overwrite=overwrite, config=config)
     _, now = taken(job.options, simulation_only(job.method))
     return open_checkpoint(folder, job.device, now)
+
+
+def with_sensor(fitted: Fitted, world: World) -> Fitted:
+    """`fitted`, with the world's own sensor in hand where its card asks for the truth."""
+    if "truth" not in fitted.method.cls.card.needs:
+        return fitted
+    if not isinstance(world, OwnsSensor):
+        raise UsageError(f"{fitted.method.name} needs a world that owns its sensor; {world.name!r} does not")
+    # its draws are the world's: another world, or the same with another sensor, is another simulator
+    own = replace(fitted, weights=world.key)
+    if isinstance(own.simulator, TakesSensor):
+        own.simulator.take_sensor(world.capture)
+    return own
 
 
 def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:

@@ -96,13 +96,17 @@ def find(word: str) -> Method:
     raise UsageError(f"{word} is a folder, not a method; a checkpoint folder is given to simulate and evaluate")
 
 
-def served(method: Method) -> Method:
+def served(method: Method, *, sensor: bool = False) -> Method:
     """`method`, if the runners can give it all that its card asks for: depth, camera, and normals made of them.
+
+    Args:
+        method: what is to be run.
+        sensor: whether the world owns its sensor, so that "truth" can be had.
 
     Raises:
         UsageError: it needs meshes or the truth, which pairs of depth maps do not hold.
     """
-    lacking = [need for need in method.cls.card.needs if need in ("mesh", "truth")]
+    lacking = [need for need in method.cls.card.needs if need == "mesh" or (need == "truth" and not sensor)]
     if lacking:
         raise UsageError(
             f"{method.name} needs {' and '.join(lacking)} to simulate (card.needs), and only clean depth, camera and "

@@ -24,6 +24,7 @@ from s2r_bench.types import DepthArray, DepthFrame
 from s2r_bench.worlds.pair_folder import read_depth
 
 BATCH = 8
+CAPTURE_BATCH = 256  # a world's own sensor works on all cores
 Progress = Callable[[int, int], None]
 
 

@@ -1,13 +1,14 @@
 """What a world promises, and how one is opened by name or folder."""
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from s2r_bench.errors import UsageError
+from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
-from s2r_bench.types import CadModel
+from s2r_bench.types import CadModel, DepthFrame
 
 Split = Literal["train", "val", "test"]
 WORLDS = ("mini", "kinect")
@@ -34,6 +35,49 @@ class World(Protocol):
 
     def cads(self) -> list[CadModel]:
         """The CAD corpus: the "synthetic data set" that downstream tasks pretrain on."""
+        ...
+
+
+@runtime_checkable
+class OwnsSensor(Protocol):
+    """A world that can capture its own views, again and again.
+
+    Attributes:
+        key: changes whenever what it makes or captures would.
+    """
+
+    @property
+    def key(self) -> str: ...
+
+    def capture(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
+        """Captures of these views; DataError for a view that it did not make."""
+        ...
+
+
+ObjectSplit = Literal["corpus", "captured-train", "captured-test"]
+
+
+@runtime_checkable
+class HoldsObjects(Protocol):
+    """A world with single objects: CAD models to learn from, and captured ones to learn from and be scored on."""
+
+    @property
+    def key(self) -> str:
+        """Changes whenever its objects or captures do."""
+        ...
+
+    def objects(self, split: ObjectSplit) -> list[CadModel]:
+        """The objects of a part; no object is in two parts. Frame: y up, floor at y = 0, metres."""
+        ...
+
+    def object_views(self, model: CadModel, views: int, seed: int) -> tuple[DepthFrame, ...]:
+        """Clean views of an object in its surroundings; the world frame is the object's frame."""
+        ...
+
+    def captured_views(
+        self, models: Sequence[CadModel], views: int, seeds: Sequence[int]
+    ) -> list[tuple[DepthFrame, ...]]:
+        """Captures of objects in their surroundings, in the same frames; one seed an object."""
         ...
 
 

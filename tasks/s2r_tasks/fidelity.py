@@ -29,6 +29,7 @@ from pydantic import Field
 from s2r_bench.errors import UsageError
 from s2r_bench.options import Options
 from s2r_bench.records import Score
+from s2r_bench.shelf import Shelf
 from s2r_bench.simulator import PairSet
 from s2r_bench.task import Arm, MetricInfo, Task, TaskResult
 from s2r_bench.worlds.base import World
@@ -98,7 +99,7 @@ class Fidelity:
             raise UsageError(f"fidelity takes FidelityOptions, not {type(options).__name__}")
         self.options = options
 
-    def run(self, arm: Arm, world: World, seed: int, workdir: Path) -> TaskResult:
+    def run(self, arm: Arm, world: World, seed: int, workdir: Path, shelf: Shelf | None = None) -> TaskResult:
         """Score one arm on the world's held-out views; views and clouds for the report go to `workdir/artifacts`.
 
         Raises:

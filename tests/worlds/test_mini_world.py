@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from s2r_bench.errors import DataError, UsageError
+from s2r_bench.geometry.points import world_points
+from s2r_bench.seeds import frame_seeds
 from s2r_bench.types import CATEGORIES
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.custom import open as open_folder
 from s2r_bench.worlds.mini import MiniWorld
 from s2r_bench.worlds.mini import open as open_mini
 from s2r_bench.worlds.mini.build import build_pairs, scene_stage, worker_count
+from s2r_bench.worlds.mini.objects import CaptureJob, captured_depths
 from s2r_bench.worlds.mini.options import MiniOptions
 
 ALONE = {"workers": 1}
@@ -135,21 +138,25 @@ def test_recapture_refuses_other_data(world: MiniWorld, tmp_path: Path) -> None:
 
 def test_objects_are_captured_on_a_stage(world: MiniWorld) -> None:
     model = world.objects("captured-test")[0]
-    capture = world.capture_object(model, views=2, seed=3)
-    again = world.capture_object(model, views=2, seed=3)
-    assert len(capture.pairs) == len(capture.masks) == 2
-    for pair, mask, twin in zip(capture.pairs, capture.masks, again.pairs, strict=True):
-        assert 0.03 < mask.mean() < 0.9
-        assert (pair.clean.depth[mask] > 0).all()
-        np.testing.assert_array_equal(pair.captured.depth, twin.captured.depth)
-        v, u = np.nonzero(mask)
-        z = pair.clean.depth[mask]
-        points = np.stack([(u - pair.clean.K[0, 2]) / pair.clean.K[0, 0] * z,
-                           (v - pair.clean.K[1, 2]) / pair.clean.K[1, 1] * z, z], axis=1)  # fmt: skip
-        world_points = points @ pair.clean.world_from_cam[:3, :3].T + pair.clean.world_from_cam[:3, 3]
-        low, high = model.mesh.bounds
-        assert (world_points > low - 2e-3).all()
-        assert (world_points < high + 2e-3).all()
+    clean = world.object_views(model, views=2, seed=3)
+    captured, again = world.captured_views([model, model], 2, [3, 3])
+    low, high = model.mesh.bounds
+    for frame, seen, twin in zip(clean, captured, again, strict=True):
+        np.testing.assert_array_equal(seen.depth, twin.depth)
+        assert seen.id == frame.id
+        both = (frame.depth > 0) & (seen.depth > 0)
+        assert np.median(np.abs(frame.depth - seen.depth)[both]) < 0.1
+        points = world_points(frame)
+        inside = ((points > low - 2e-3) & (points < high + 2e-3)).all(1)
+        assert 0.03 < inside.mean() < 0.9
+
+
+def test_captures_do_not_depend_on_workers_or_company(world: MiniWorld) -> None:
+    frames = world.object_views(world.objects("captured-test")[1], views=3, seed=1)
+    seeds = frame_seeds(frames, 5)
+    together = captured_depths([CaptureJob(world.options, f, s) for f, s in zip(frames, seeds, strict=True)], 2)
+    alone = world.capture(frames[1:2], seeds[1:2])[0]
+    np.testing.assert_array_equal(together[1], alone.depth)
 
 
 def test_another_seed_is_another_world_and_key() -> None:

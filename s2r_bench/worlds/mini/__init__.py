@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from s2r_bench.worlds.mini.options import MiniOptions
-from s2r_bench.worlds.mini.world import MiniWorld, ObjectCapture
+from s2r_bench.worlds.mini.world import MiniWorld
 
-__all__ = ["MiniOptions", "MiniWorld", "ObjectCapture", "open"]
+__all__ = ["MiniOptions", "MiniWorld", "open"]
 
 
 def open(*, preset: str = "tiny", home: Path, options: Mapping[str, Any] | None = None) -> MiniWorld:

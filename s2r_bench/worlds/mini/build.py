@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from s2r_bench.errors import EnvironmentLacksError
-from s2r_bench.files import write_text
+from s2r_bench.files import held, write_text
 from s2r_bench.geometry.camera import intrinsics
 from s2r_bench.seeds import FrameSeed, frame_seeds, seed_of
 from s2r_bench.types import CATEGORIES, DepthFrame, FloatArray
@@ -110,7 +110,7 @@ def build_pairs(options: MiniOptions, split: Part, folder: Path, progress: Progr
     for part in ("clean", "captured"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     jobs = [RoomJob(options, split, index, folder) for index in range(options.rooms(split))]
-    with _locked(folder.with_name(folder.name + ".lock")):
+    with held(folder.with_name(folder.name + ".lock")):
         if not (folder / "cameras.json").is_file():
             poses = _run(jobs, min(worker_count(options), len(jobs)), progress)
             _write_cameras(options, split, folder, poses)
@@ -132,7 +132,7 @@ def _run(jobs: list[RoomJob], workers: int, progress: Progress | None) -> dict[s
         return made
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
     try:
-        with _main_left_alone():
+        with main_left_alone():
             waiting: dict[Future[dict[str, list[list[float]]]], str] = {
                 pool.submit(build_room, job): job.scene for job in jobs
             }
@@ -174,7 +174,7 @@ def _write_cameras(
 
 
 @contextmanager
-def _main_left_alone() -> Iterator[None]:
+def main_left_alone() -> Iterator[None]:
     """Spawned workers do not run the caller's script again: they need this module only."""
     main = sys.modules["__main__"]
     kept = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
@@ -185,19 +185,6 @@ def _main_left_alone() -> Iterator[None]:
     finally:
         for name, value in kept.items():
             setattr(main, name, value)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One process at a time, where the system has file locks; a killed process leaves none behind."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 @lru_cache(maxsize=4)

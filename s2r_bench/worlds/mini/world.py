@@ -1,41 +1,23 @@
 """The mini world: procedural rooms seen by a virtual sensor. Nothing is downloaded; all is made from a seed."""
 
+import itertools
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
 from s2r_bench.errors import DataError, UsageError
-from s2r_bench.geometry.camera import intrinsics
+from s2r_bench.seeds import FrameSeed, frame_seeds
 from s2r_bench.simulator import PairSet
-from s2r_bench.types import CATEGORIES, BoolArray, CadModel, DepthFrame, DepthPair
-from s2r_bench.worlds.base import Split
-from s2r_bench.worlds.mini.build import build_pairs, cached_stage, capture_frame
-from s2r_bench.worlds.mini.cameras import arc_poses
-from s2r_bench.worlds.mini.furniture import FurnitureModel, furniture_of, make_object
+from s2r_bench.types import CATEGORIES, CadModel, DepthFrame
+from s2r_bench.worlds.base import ObjectSplit, Split
+from s2r_bench.worlds.mini.build import build_pairs, worker_count
+from s2r_bench.worlds.mini.furniture import make_object
+from s2r_bench.worlds.mini.objects import CaptureJob, captured_depths, object_frames, object_stage
 from s2r_bench.worlds.mini.options import FIRST_OBJECT, MiniOptions
-from s2r_bench.worlds.mini.rooms import make_stage
-from s2r_bench.worlds.mini.scene import Stage
 from s2r_bench.worlds.pair_folder import FolderPairs
-
-ObjectSplit = Literal["corpus", "captured-train", "captured-test"]
-
-
-@dataclass(frozen=True, eq=False)
-class ObjectCapture:
-    """Views of one object alone on a floor; the world frame is the object's frame.
-
-    Attributes:
-        model: what was captured.
-        pairs: clean and captured depth, one a view.
-        masks: (H, W) bool for each view: where the clean view shows the object, not the floor or wall.
-    """
-
-    model: CadModel
-    pairs: tuple[DepthPair, ...]
-    masks: tuple[BoolArray, ...]
 
 
 class MiniWorld:
@@ -94,47 +76,56 @@ class MiniWorld:
             DataError: the pair is not one of this world's.
         """
         frame = pairs[index].clean
-        split, _, number = frame.scene.rpartition("-")
-        step = pairs.step if isinstance(pairs, FolderPairs) else 1
-        if split not in ("train", "val", "test") or not number.isdigit():
-            raise DataError(f"{frame.id} is no view of the mini world: its rooms are named as train-0003")
-        whole = self._whole(frame, step)
-        stage = cached_stage(self.options, split, int(number))
-        seen = capture_frame(self.options, stage, whole, seed, self.options.seed)
-        return whole.with_depth(seen.captured).strided(step)
+        view = frame_seeds([frame], seed)[0].view
+        return self.capture([frame], [FrameSeed(view, frame_seeds([frame], self.options.seed)[0].session)])[0]
 
-    def capture_object(self, model: CadModel, views: int, seed: int) -> ObjectCapture:
-        """Stage an object on a floor and capture it from an arc of `views` cameras.
+    @property
+    def key(self) -> str:
+        """Changes whenever what it makes or captures would."""
+        return self.options.key
+
+    def object_views(self, model: CadModel, views: int, seed: int) -> tuple[DepthFrame, ...]:
+        """Clean depth of one object on a floor, from an arc; the world frame is the object's frame.
 
         Args:
-            model: any mesh in the object frame; procedural furniture gets a material for each kind of part.
+            model: any mesh in the object frame.
             views: how many.
-            seed: of materials, cameras and noise.
+            seed: of the surroundings and the cameras; of the materials too, when the views are captured.
         """
-        scene = make_stage(f"object-{model.id}", model.mesh, model.id, seed, _parts(model))
-        stage = Stage(scene)
-        K = intrinsics(self.options.width, self.options.height, self.options.focal_px)
-        empty = np.zeros(self.options.size, np.float32)
-        pairs, masks = [], []
-        for i, pose in enumerate(arc_poses(stage, views, seed)):
-            frame = DepthFrame(empty, K, pose, scene.id, f"capture-{seed}", f"v{i:03d}")
-            seen = capture_frame(self.options, stage, frame, seed)
-            pairs.append(DepthPair(frame.with_depth(seen.clean), frame.with_depth(seen.captured)))
-            masks.append(np.asarray(seen.instance == 1))
-        return ObjectCapture(model, tuple(pairs), tuple(masks))
+        return tuple(object_frames(self.options, object_stage(model, seed), views, seed))
 
-    def _whole(self, frame: DepthFrame, step: int) -> DepthFrame:
-        """The frame at the size at which the world captures."""
+    def captured_views(
+        self, models: Sequence[CadModel], views: int, seeds: Sequence[int]
+    ) -> list[tuple[DepthFrame, ...]]:
+        """The same views as the virtual sensor captures them, one session an object."""
+        clean = [self.object_views(model, views, seed) for model, seed in zip(models, seeds, strict=True)]
+        frames = [frame for some in clean for frame in some]
+        seen = iter(self.capture(frames, frame_seeds(frames, self.options.seed)))
+        return [tuple(itertools.islice(seen, len(some))) for some in clean]
+
+    def capture(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
+        """Capture views of this world: of its rooms, or of `object_views`. Each is decided by its own seeds.
+
+        Raises:
+            DataError: a frame that this world did not make.
+        """
+        whole = [self._whole(frame) for frame in frames]
+        jobs = [CaptureJob(self.options, frame, seed) for frame, seed in zip(whole, seeds, strict=True)]
+        depths = captured_depths(jobs, worker_count(self.options))
+        return [
+            big.with_depth(depth).strided(big.size[1] // frame.size[1])
+            for big, frame, depth in zip(whole, frames, depths, strict=True)
+        ]
+
+    def _whole(self, frame: DepthFrame) -> DepthFrame:
+        """The frame at the size at which the world captures: `frame` may have every second pixel of it, say."""
+        step = self.options.width // frame.size[1]
+        if frame.size != (self.options.height // step, self.options.width // step):
+            raise DataError(f"{frame.id} has {frame.size} pixels; this world captures {self.options.size}")
         K = frame.K.copy()
         K[:2] *= step
         empty = np.zeros(self.options.size, np.float32)
         return DepthFrame(empty, K, frame.world_from_cam, frame.scene, frame.sequence, frame.frame)
-
-
-def _parts(model: CadModel) -> FurnitureModel | None:
-    if model.source != "s2r-bench procedural":
-        return None
-    return furniture_of(model.id)
 
 
 class _Bar:

@@ -1,0 +1,124 @@
+"""The triplane denoiser: a residual UNet over planes that sees the partial cloud, the noise level and the category."""
+
+from collections.abc import Mapping
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from s2r_bench.options import Options
+from s2r_tasks._disco.edm import denoised, loss_weight, training_sigma
+from s2r_tasks._disco.planes import PlaneConv, PlaneNorm, RollOut, resized
+from s2r_tasks._disco.points import PointPlanes
+
+
+class DenoiserOptions(Options):
+    """Sizes; defaults are the published ones, but for the normalisation (groups here, batches there).
+
+    Attributes:
+        channels: widths of the levels.
+        embedding: width of the noise level's embedding.
+        condition: channels of the partial cloud's planes. hidden, start, depth, blocks: of its encoder.
+        groups: of the group normalisation.
+    """
+
+    channels: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    embedding: int = Field(256, ge=8)
+    condition: int = Field(32, ge=4)
+    hidden: int = Field(128, ge=8)
+    start: int = Field(32, ge=4)
+    depth: int = Field(3, ge=1)
+    blocks: int = Field(5, ge=1)
+    groups: int = Field(8, ge=1)
+
+
+class Denoiser(nn.Module):
+    """Raw network F of the preconditioned diffusion.
+
+    Args:
+        options: sizes.
+        latent: channels of the latent. side: its cells along a plane.
+        classes: number of categories; 1 = not conditioned on them.
+    """
+
+    def __init__(self, options: DenoiserOptions, latent: int, side: int, classes: int) -> None:
+        super().__init__()
+        o = self.options = options
+        self.partial = PointPlanes(side, o.hidden, o.condition, o.start, o.depth, o.condition, o.blocks)
+        self.time = nn.Sequential(
+            nn.Linear(o.embedding, o.embedding), nn.SiLU(), nn.Linear(o.embedding, o.embedding), nn.SiLU()
+        )
+        self.category = nn.Embedding(classes, o.embedding)
+        nn.init.zeros_(self.category.weight)
+        self.enter = PlaneConv(latent, o.channels[0])
+        widths = [o.channels[0] + o.condition, *o.channels]
+        self.down = nn.ModuleList(_Block(before, after, o) for before, after in zip(widths, o.channels, strict=False))
+        self.middle = _Block(o.channels[-1], o.channels[-1], o)
+        self.up = nn.ModuleList(
+            _Block(low + high, low, o) for low, high in zip(o.channels[:-1], o.channels[1:], strict=True)
+        )
+        self.norm = PlaneNorm(o.groups, o.channels[0])
+        self.leave = PlaneConv(o.channels[0], latent, 1)
+        nn.init.zeros_(self.leave.conv.weight)
+        nn.init.zeros_(self.leave.conv.bias)  # type: ignore[arg-type]
+
+    def condition(self, partial: Tensor) -> Tensor:
+        """Planes (B, 3, condition, side, side) of the partial cloud (B, N, 3): the same for all noise levels."""
+        planes: Tensor = self.partial(partial)
+        return planes
+
+    def forward(self, latent: Tensor, level: Tensor, partial: Tensor, category: Tensor) -> Tensor:
+        """F(c_in x, ln(sigma) / 4): (B, 3, latent, side, side); partial: (B, N, 3); level, category: (B,)."""
+        return self.conditioned(latent, level, self.condition(partial), category)
+
+    def conditioned(self, latent: Tensor, level: Tensor, condition: Tensor, category: Tensor) -> Tensor:
+        """The same with the cloud's planes at hand."""
+        about = self.time(_waves(level, self.options.embedding)) + self.category(category)
+        planes = torch.cat([self.enter(latent), condition], 2)
+        kept: list[Tensor] = []
+        for number, block in enumerate(self.down):
+            if number:
+                flat = nn.functional.avg_pool2d(planes.flatten(0, 1), 2)
+                planes = flat.unflatten(0, planes.shape[:2])
+            planes = block(planes, about)
+            kept.append(planes)
+        planes = self.middle(planes, about)
+        for number in range(len(self.up) - 1, -1, -1):
+            planes = self.up[number](torch.cat([kept[number], resized(planes, kept[number].shape[-1])], 2), about)
+        out: Tensor = self.leave(nn.functional.silu(self.norm(planes)))
+        return out
+
+
+class _Block(nn.Module):
+    def __init__(self, width_in: int, width_out: int, options: DenoiserOptions) -> None:
+        super().__init__()
+        self.first = PlaneConv(width_in, width_out)
+        self.roll = RollOut(width_out)
+        self.second = PlaneConv(width_out, width_out)
+        self.about = nn.Linear(options.embedding, width_out)
+        self.norms = nn.ModuleList(PlaneNorm(options.groups, width_out) for _ in range(2))
+        self.shortcut = nn.Identity() if width_in == width_out else PlaneConv(width_in, width_out, 1)
+
+    def forward(self, planes: Tensor, about: Tensor) -> Tensor:
+        x = self.first(planes) + self.about(about)[:, None, :, None, None]
+        x = self.roll(nn.functional.silu(self.norms[0](x)))
+        x = self.second(nn.functional.silu(self.norms[1](x)))
+        out: Tensor = x + self.shortcut(planes)
+        return out
+
+
+def _waves(level: Tensor, width: int) -> Tensor:
+    """(B, width) sines and cosines of a number, as transformers embed positions."""
+    rates = torch.exp(-torch.arange(width // 2, device=level.device) * (9.21 / (width // 2)))
+    angle = 1000 * level[:, None] * rates
+    return torch.cat([angle.sin(), angle.cos()], 1)
+
+
+def denoising_loss(network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
+    """Weighted squared error of the denoised latent; `batch`: latent, partial (B, N, 3), category (B,)."""
+    clean = batch["latent"]
+    sigma = training_sigma(len(clean), generator).to(clean.device)
+    noisy = clean + sigma.view(-1, 1, 1, 1, 1) * torch.randn(clean.shape, generator=generator).to(clean.device)
+    found = denoised(lambda x, level: network(x, level, batch["partial"], batch["category"]), noisy, sigma)
+    error = (found - clean).square().mean((1, 2, 3, 4))
+    return (loss_weight(sigma) * error).mean()

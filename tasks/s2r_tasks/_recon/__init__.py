@@ -1,0 +1,1 @@
+"""What the task `recon` is made of: clouds, shapes, training and scoring."""

@@ -1,0 +1,156 @@
+"""Everything that can change a number of the task `recon`, with its presets."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from s2r_bench import shots
+from s2r_bench.engine.loop import TrainOptions
+from s2r_bench.options import Options
+from s2r_tasks._disco.augment import CloudOptions, PoseOptions
+from s2r_tasks._disco.denoiser import DenoiserOptions
+from s2r_tasks._disco.vae import VaeOptions
+
+
+class DataOptions(Options):
+    """Clouds and labels.
+
+    Attributes:
+        views: of each object, corpus and captures alike. voxel: of the fused clouds, metres.
+        stored: points kept of a cloud. surface, volume, near: points kept of a shape; near_std: see `labels`.
+    """
+
+    views: int = Field(8, ge=1)
+    voxel: float = Field(0.01, gt=0)
+    stored: int = Field(20_000, ge=64)
+    surface: int = Field(231_000, ge=64)
+    volume: int = Field(262_144, ge=64)
+    near: int = Field(365_000, ge=64)
+    near_std: float = Field(0.07, gt=0)
+
+
+class ScoreOptions(Options):
+    """How a reconstruction is scored.
+
+    Attributes:
+        protocol: "strict" or "disco"; the task's page says where they differ.
+        volume: points of the IoU. resolution: cells along the grid of the mesh, which spans [-1.1, 1.1].
+        points: samples of each surface. radius: of the F-score, in the halved frame.
+        kept: reconstructions of each category kept for the report.
+    """
+
+    protocol: Literal["strict", "disco"] = "strict"
+    volume: int = Field(100_000, ge=64)
+    resolution: int = Field(256, ge=8)
+    points: int = Field(100_000, ge=64)
+    radius: float = Field(0.01, gt=0)
+    kept: int = Field(1, ge=0)
+
+
+class ReconOptions(Options):
+    """See the task's docstring; defaults are the published sizes.
+
+    Attributes:
+        shots: captured objects to learn from: 0, a share of them, a number for each category, or full.
+        sim_fraction: share of each category's corpus objects whose clouds are simulated.
+        per_category: one network a category (published), or one that is told the category.
+        cloud_points: points a network sees of a cloud. surface_points, queries: of an item of the autoencoder.
+        poses: random poses of each shape that the diffusion learns from.
+        vae, denoiser, pose, cloud: networks and augmentations.
+        vae_train, pretrain, finetune: training.
+        real_share: share of captured objects in each batch of the fine-tuning; the rest is the pretraining mix.
+        steps: of the sampler.
+    """
+
+    shots: str = "0"
+    sim_fraction: float = Field(0.5, ge=0, le=1)
+    per_category: bool = True
+    data: DataOptions = DataOptions()
+    cloud_points: int = Field(2048, ge=16)
+    surface_points: int = Field(20_000, ge=16)
+    queries: int = Field(2048, ge=16)
+    poses: int = Field(5, ge=1)
+    vae: VaeOptions = VaeOptions()
+    denoiser: DenoiserOptions = DenoiserOptions()
+    pose: PoseOptions = PoseOptions()
+    cloud: CloudOptions = CloudOptions()
+    vae_train: TrainOptions = TrainOptions(steps=200_000, batch=176, lr=6.9e-5, clip=0.35, ema=0.0)
+    pretrain: TrainOptions = TrainOptions(steps=500_000, batch=352, lr=1.375e-4, ema=0.0)
+    finetune: TrainOptions = TrainOptions(steps=100_000, batch=352, lr=1.375e-4, ema=0.0)
+    real_share: float = Field(0.5, gt=0, le=1)
+    steps: int = Field(36, ge=2)
+    score: ScoreOptions = ScoreOptions()
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    @field_validator("shots", mode="before")
+    @classmethod
+    def _shots(cls, value: Any) -> str:
+        text = str(value)
+        shots.parse(text)
+        return text
+
+
+_TINY: Mapping[str, Any] = {
+    "per_category": False,
+    "data": {"views": 4, "voxel": 0.015, "stored": 4096, "surface": 8192, "volume": 16_384, "near": 8192},
+    "cloud_points": 1024,
+    "surface_points": 1024,
+    "queries": 512,
+    "poses": 4,
+    "vae": {"side": 32, "latent": 8, "hidden": 32, "blocks": 3, "width": 16, "start": 8, "depth": 3},
+    "denoiser": {
+        "channels": (32, 64, 96),
+        "embedding": 64,
+        "condition": 16,
+        "hidden": 32,
+        "start": 16,
+        "depth": 2,
+        "blocks": 3,
+    },
+    "vae_train": {"steps": 800, "batch": 12, "lr": 2e-3, "ema": 0.995},
+    "pretrain": {"steps": 700, "batch": 16, "lr": 1e-3, "ema": 0.995},
+    "finetune": {"steps": 250, "batch": 16, "lr": 5e-4, "ema": 0.99},
+    "steps": 8,
+    "score": {"volume": 16_384, "resolution": 64, "points": 10_000},
+}
+
+ReconOptions.presets = {
+    "smoke": {
+        **_TINY,
+        "data": {"views": 2, "voxel": 0.02, "stored": 512, "surface": 512, "volume": 512, "near": 512},
+        "cloud_points": 64,
+        "surface_points": 64,
+        "queries": 64,
+        "poses": 1,
+        "vae": {"side": 16, "latent": 2, "hidden": 8, "blocks": 2, "width": 4, "start": 4, "depth": 1},
+        "denoiser": {
+            "channels": (8, 8),
+            "embedding": 8,
+            "condition": 4,
+            "hidden": 8,
+            "start": 4,
+            "depth": 1,
+            "blocks": 2,
+        },
+        "vae_train": {"steps": 2, "batch": 2},
+        "pretrain": {"steps": 2, "batch": 2},
+        "finetune": {"steps": 2, "batch": 2},
+        "steps": 2,
+        "score": {"volume": 512, "resolution": 16, "points": 200},
+    },
+    "tiny": _TINY,
+    "small": {
+        "per_category": False,
+        "data": {"stored": 8192, "surface": 50_000, "volume": 65_536, "near": 65_536},
+        "surface_points": 8192,
+        "vae": {"side": 64, "latent": 16, "hidden": 64, "blocks": 4, "start": 16, "depth": 4},
+        "denoiser": {"channels": (64, 128, 256), "embedding": 128, "hidden": 64, "start": 16},
+        "vae_train": {"steps": 20_000, "batch": 32, "lr": 5e-4, "ema": 0.999},
+        "pretrain": {"steps": 20_000, "batch": 64, "lr": 5e-4, "ema": 0.999},
+        "finetune": {"steps": 5000, "batch": 64, "lr": 2e-4, "ema": 0.999},
+        "steps": 18,
+        "score": {"resolution": 128},
+    },
+}

@@ -1,0 +1,263 @@
+"""The steps of `recon` in order; each looks on the shelf first, under the hash of all that decides it."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2r_bench import shots
+from s2r_bench.files import whole
+from s2r_bench.geometry.io import write_mesh
+from s2r_bench.records import Score, content_key
+from s2r_bench.seeds import seed_of
+from s2r_bench.shelf import Shelf
+from s2r_bench.steps.code import code_of
+from s2r_bench.task import Arm, TaskResult
+from s2r_bench.types import CATEGORIES, CadModel
+from s2r_bench.worlds.base import HoldsObjects, ObjectSplit
+from s2r_tasks._recon import clouds as cloud_steps
+from s2r_tasks._recon import training
+from s2r_tasks._recon.clouds import Cloud, Frames
+from s2r_tasks._recon.network import Reconstructor
+from s2r_tasks._recon.options import ReconOptions
+from s2r_tasks._recon.scoring import Logits, Truth, in_chunks, mesh_of, scores_of, truth_of
+from s2r_tasks._recon.shapes import Shape, few, half_simulated, shape_of
+from s2r_tasks._recon.trivial import trivial
+
+SHARED_SEED = 0  # of what all seeds share: the autoencoder
+ARTIFACTS = "artifacts"
+
+
+class Pipeline:
+    """One run's view of the shelf."""
+
+    def __init__(self, options: ReconOptions, world: HoldsObjects, shelf: Shelf, device: str = "cpu") -> None:
+        self.options, self.world, self.shelf, self.device = options, world, shelf, device
+
+    def trivial(self, name: str, workdir: Path) -> TaskResult:
+        """Score an answer that knows nothing of the scan."""
+        answers = trivial(name, self.shapes("corpus"))
+        fields = {shape.id: answers[shape.category] for shape in self.shapes("captured-test")}
+        return self._scores(fields, {}, workdir, SHARED_SEED)
+
+    def scored(self, arm: Arm, seed: int, workdir: Path) -> TaskResult:
+        """Pretrain, fine-tune where there are shots, reconstruct the captured test objects, score."""
+        tests = self._captured("captured-test")
+        groups = [[name] for name in CATEGORIES] if self.options.per_category else [list(CATEGORIES)]
+        fields: dict[str, Logits] = {}
+        lacking: dict[str, str] = {}
+        for categories in groups:
+            network, absent = self._network(arm, seed, categories)
+            lacking |= absent
+            shapes = [s for s in self.shapes("captured-test") if s.category in categories and s.id in tests]
+            latents = network.latent(shapes, tests, seed)
+            fields |= {name: network.logits(latent) for name, latent in latents.items()}
+        result = self._scores(fields, tests, workdir, seed)
+        result.failures.update(lacking)
+        return result
+
+    # what is learned from
+
+    def shapes(self, split: ObjectSplit, categories: Sequence[str] = CATEGORIES) -> list[Shape]:
+        """Shapes of a part of the world, with labels kept on the shelf."""
+        every = self._shapes.setdefault(split, [])
+        if not every:
+            data, labels = self.options.data, self.shelf.root / "labels"
+            self.shelf.tell(f"recon: shapes of {split}")
+            every += [
+                shape_of(model, data.surface, data.volume, data.near, data.near_std, labels)
+                for model in self.models(split)
+            ]
+        return [shape for shape in every if shape.category in categories]
+
+    def models(self, split: ObjectSplit) -> list[CadModel]:
+        """CAD models of a part of the world."""
+        if split not in self._models:
+            self._models[split] = self.world.objects(split)
+        return self._models[split]
+
+    @cached_property
+    def _shapes(self) -> dict[str, list[Shape]]:
+        return {}
+
+    @cached_property
+    def _models(self) -> dict[str, list[CadModel]]:
+        return {}
+
+    def _captured(self, split: ObjectSplit) -> dict[str, Cloud]:
+        frames = cloud_steps.captured(self.world, self.options.data.views)
+        return self._clouds(f"captures/{split}", self.models(split), frames, f"recon: captures of {split}")
+
+    def _corpus_clouds(self, arm: Arm, seed: int) -> dict[str, Cloud]:
+        """Clean clouds, and the arm's in place of those of the simulated objects."""
+        models, views = self.models("corpus"), self.options.data.views
+        clean = self._clouds("clean", models, cloud_steps.simulated(self.world, views, None), "recon: clean clouds")
+        chosen = half_simulated(models, self.options.sim_fraction)
+        some = [model for model in models if model.id in chosen]
+        assert arm.simulate is not None  # references never come here
+        simulate = arm.simulate
+        frames = cloud_steps.simulated(self.world, views, lambda seen: simulate(seen, 0))
+        name = f"simulated/{arm.identity}/{seed}"
+        made = self._clouds(name, some, frames, f"recon: clouds by {arm.name}, seed {seed}")
+        return {**{name: cloud for name, cloud in clean.items() if name not in chosen}, **made}
+
+    def _clouds(self, origin: str, models: Sequence[CadModel], frames: Frames, what: str) -> dict[str, Cloud]:
+        data = self.options.data
+        inputs = {
+            "origin": origin,
+            "world": self.world.key,
+            "models": content_key([model.id for model in models]),
+            "options": [data.views, data.voxel, data.stored],
+            "code": code_of(cloud_steps),
+        }
+        folder = self.shelf.folder(
+            "recon-clouds",
+            inputs,
+            lambda folder: cloud_steps.make_clouds(folder, models, frames, data.voxel, data.stored),
+            what,
+        )
+        return cloud_steps.read_clouds(folder, models)
+
+    # networks
+
+    def _vae(self, categories: Sequence[str]) -> tuple[Path, Path]:
+        """Folders of the autoencoder and of the corpus' latents."""
+        o, shapes = self.options, self.shapes("corpus", categories)
+        inputs = {
+            "world": self.world.key,
+            "categories": list(categories),
+            "data": o.data.model_dump(mode="json"),
+            "options": o.model_dump(mode="json", include={"vae", "vae_train", "pose", "surface_points", "queries"}),
+            "code": code_of(training),
+        }
+        vae = self.shelf.folder(
+            "recon-vae",
+            inputs,
+            lambda folder: training.fit_vae(folder, shapes, o, SHARED_SEED, self.device),
+            "recon: autoencoder",
+        )
+        return vae, self._latents(vae, shapes, inputs)
+
+    def _latents(self, vae: Path, shapes: Sequence[Shape], inputs: Mapping[str, Any]) -> Path:
+        def make(folder: Path) -> None:
+            network = training.load_vae(vae, self.options, self.device)
+            training.make_latents(folder, network, shapes, self.options, self.device)
+
+        ids = content_key([shape.id for shape in shapes])
+        about = {"vae": dict(inputs), "shapes": ids, "poses": self.options.poses}
+        return self.shelf.folder("recon-latents", about, make, "recon: latents")
+
+    def _network(self, arm: Arm, seed: int, categories: Sequence[str]) -> tuple[Reconstructor, dict[str, str]]:
+        """The trained network, and which corpus objects it had no cloud of."""
+        o = self.options
+        vae, latents = self._vae(categories)
+        shapes, clouds = self.shapes("corpus", categories), self._corpus_clouds(arm, seed)
+        lacking = {f"corpus/{s.id}": "no cloud: hardly a view of it holds a point" for s in shapes if s.id not in clouds}
+        scaled = training.read_latents(latents)
+        items = training.CloudItems(shapes, scaled, clouds, o)
+        about = {
+            "vae": vae.name,
+            "latents": latents.name,
+            "arm": [arm.identity, seed],
+            "options": o.model_dump(mode="json", exclude={"shots", "finetune", "real_share", "score", "steps"}),
+        }
+        folder = self.shelf.folder(
+            "recon-pretrained",
+            about,
+            lambda folder: training.fit_denoiser(folder, [(1.0, items)], o, o.pretrain, seed, self.device),
+            f"recon: pretraining with {arm.name}, seed {seed}",
+        )
+        learned = self._shots(seed, categories)
+        if learned:
+            folder = self._finetuned(arm, seed, items, learned, folder, about, vae)
+        network = training.load_denoiser(folder, o, self.device)
+        return Reconstructor(training.load_vae(vae, o, self.device), scaled, network, o, self.device), lacking
+
+    def _shots(self, seed: int, categories: Sequence[str]) -> list[CadModel]:
+        """Captured objects to learn from."""
+        wanted = shots.parse(self.options.shots)
+        models = [model for model in self.models("captured-train") if model.category in categories]
+        total = {name: sum(model.category == name for model in models) for name in categories}
+        if isinstance(wanted, shots.PerClass):
+            return few(models, {name: min(wanted.value, count) for name, count in total.items()}, seed)
+        # a share of at least one object, unless it is none at all
+        return few(models, {name: max(round(wanted.value * n), int(wanted.value > 0)) for name, n in total.items()}, seed)
+
+    def _finetuned(
+        self,
+        arm: Arm,
+        seed: int,
+        items: training.CloudItems,
+        learned: Sequence[CadModel],
+        pretrained: Path,
+        about: Mapping[str, Any],
+        vae: Path,
+    ) -> Path:
+        o, ids = self.options, {model.id for model in learned}
+        shapes = [shape for shape in self.shapes("captured-train") if shape.id in ids]
+        latents = self._latents(vae, shapes, {"vae": vae.name})
+        inputs = {
+            **about,
+            "shots": sorted(ids),
+            "finetune": o.finetune.model_dump(mode="json"),
+            "real_share": o.real_share,
+        }
+
+        def make(folder: Path) -> None:
+            own = training.read_latents(latents)
+            corpus = items.latents
+            scaled = training.Latents(own.mean, own.spread, own.poses, corpus.shift, corpus.scale)
+            real = training.CloudItems(shapes, scaled, self._captured("captured-train"), o)
+            sources = [(1 - o.real_share, items), (o.real_share, real)] if o.real_share < 1 else [(1.0, real)]
+            finetune_seed = seed_of(seed, "finetune") % 2**31
+            training.fit_denoiser(folder, sources, o, o.finetune, finetune_seed, self.device, pretrained)
+
+        return self.shelf.folder("recon-finetuned", inputs, make, f"recon: fine-tuning with {arm.name}, seed {seed}")
+
+    # scores
+
+    def _scores(
+        self, fields: Mapping[str, Logits], scans: Mapping[str, Cloud], workdir: Path, seed: int
+    ) -> TaskResult:
+        scores: list[Score] = []
+        failures: dict[str, str] = {}
+        artifacts: dict[str, str] = {}
+        kept = dict.fromkeys(CATEGORIES, 0)
+        for shape in self.shapes("captured-test"):
+            if shape.id not in fields:
+                failures[shape.id] = "its captured views hold hardly a point of it"
+                continue
+            truth, field = truth_of(shape, self.options.score), fields[shape.id]
+            mesh = mesh_of(field, self.options.score.resolution)
+            inside = in_chunks(field, truth.volume) >= 0
+            try:
+                for score in scores_of(truth, inside, mesh, self.options.score, seed):
+                    scores.append(score)
+            except ValueError as reason:
+                failures[shape.id] = str(reason)
+            if kept[shape.category] < self.options.score.kept:
+                kept[shape.category] += 1
+                artifacts |= _keep(workdir, truth, mesh, scans.get(shape.id))
+        return TaskResult(scores, failures, artifacts)
+
+
+def _keep(workdir: Path, truth: Truth, mesh: Any, scan: Cloud | None) -> dict[str, str]:
+    """The reconstruction's mesh, the scan and the CAD's surface of one object; name -> path below `workdir`."""
+    name = truth.shape.id
+    found = {f"shape_{name}": f"{ARTIFACTS}/shape_{name}.npz"}
+    with whole(workdir / ARTIFACTS / f"shape_{name}.npz") as part, part.open("wb") as stream:
+        points = np.zeros((0, 3), np.float32) if scan is None else scan
+        np.savez_compressed(
+            stream,
+            id=np.array(name),
+            scan=points,
+            surface=2 * truth.surface.numpy(),
+            vertices=mesh.vertices.astype(np.float32),
+            faces=mesh.faces.astype(np.int32),
+        )
+    if len(mesh.faces):
+        found[f"mesh_{name}"] = f"{ARTIFACTS}/mesh_{name}.ply"
+        write_mesh(workdir / ARTIFACTS / f"mesh_{name}.ply", mesh)
+    return found

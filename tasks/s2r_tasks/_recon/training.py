@@ -1,0 +1,235 @@
+"""Training of the autoencoder, the latents that it gives, and training of the diffusion on clouds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from s2r_bench.engine.checkpoint import read_tensors, write_tensors
+from s2r_bench.engine.loop import Loop, TrainOptions
+from s2r_bench.errors import DataError
+from s2r_bench.seeds import rng_of, seed_of
+from s2r_tasks._disco.augment import cluster_labels, drawn, moved, perturbed, random_pose
+from s2r_tasks._disco.denoiser import Denoiser, denoising_loss
+from s2r_tasks._disco.edm import SIGMA_DATA
+from s2r_tasks._disco.planes import resized
+from s2r_tasks._disco.vae import TriplaneVae, vae_loss
+from s2r_tasks._recon.clouds import Cloud
+from s2r_tasks._recon.options import ReconOptions
+from s2r_tasks._recon.shapes import Shape
+
+WEIGHTS = "weights.safetensors"
+SURFACE_JITTER = 0.005
+SHRINK = (0.7, 1.0)  # the autoencoder also sees smaller shapes
+
+
+def fit_vae(folder: Path, shapes: Sequence[Shape], options: ReconOptions, seed: int, device: str) -> None:
+    """Train the autoencoder on shapes and leave its weights in `folder`; a killed training continues."""
+    torch.manual_seed(seed_of(seed, "vae"))
+    network = TriplaneVae(options.vae)
+    loop = Loop(network, options.vae_train, seed=seed, device=device, workdir=folder / "work")
+    batch = options.vae_train.batch
+
+    def batch_at(step: int, rank: int) -> dict[str, Tensor]:
+        dice = rng_of(seed, "vae", step, rank)
+        items = [_vae_item(shapes[i], options, dice) for i in dice.integers(len(shapes), size=batch)]
+        return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
+
+    result = loop.run(batch_at, partial(vae_loss, options.vae))
+    write_tensors(folder / WEIGHTS, result.weights)
+
+
+def load_vae(folder: Path, options: ReconOptions, device: str) -> TriplaneVae:
+    """The trained autoencoder.
+
+    Raises:
+        DataError: its weights are missing, damaged, or another network's.
+    """
+    network = TriplaneVae(options.vae)
+    _load(network, folder / WEIGHTS)
+    return network.to(device).eval()
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """Latents of shapes in random poses, and how they are scaled for the diffusion.
+
+    Attributes:
+        mean, spread: (shapes, poses, 3, C, R / 2, R / 2): posterior mean, and standard deviation, unscaled.
+        poses: (shapes, poses, 4, 4) of the partial clouds.
+        shift, scale: (C,) such that (latent - shift) * scale has mean 0 and standard deviation sigma_data.
+    """
+
+    mean: Tensor
+    spread: Tensor
+    poses: np.ndarray
+    shift: Tensor
+    scale: Tensor
+
+    def drawn(self, shape: int, pose: int, generator: torch.Generator) -> Tensor:
+        """(3, C, R / 2, R / 2) scaled, a fresh draw of the posterior."""
+        noise = torch.randn(self.mean.shape[2:], generator=generator)
+        latent = self.mean[shape, pose].float() + noise * self.spread[shape, pose].float()
+        return (latent - self.shift[:, None, None]) * self.scale[:, None, None]
+
+    def unscaled(self, latent: Tensor) -> Tensor:
+        """The inverse of the scaling, any batch of (..., C, h, w)."""
+        return latent / self.scale.to(latent)[:, None, None] + self.shift.to(latent)[:, None, None]
+
+
+def make_latents(folder: Path, vae: TriplaneVae, shapes: Sequence[Shape], options: ReconOptions, device: str) -> None:
+    """Encode every shape in `options.poses` random poses; half the side, half the variance's side and a quarter of it."""
+    means, spreads, poses = [], [], []
+    for shape in shapes:
+        clouds, moves = [], []
+        for pose in range(options.poses):
+            dice = rng_of("recon pose", shape.id, pose)
+            own, partial_pose = random_pose(shape.half_sides, options.pose, dice)
+            clouds.append(moved(drawn(shape.surface, options.surface_points, dice), own))
+            moves.append(partial_pose)
+        with torch.no_grad():
+            mean, spread = vae.encode(torch.from_numpy(np.stack(clouds)).to(device))
+        half = options.vae.side // 2
+        means.append(resized(mean, half).half().cpu())
+        spreads.append((resized(spread.exp(), half) / 4).sqrt().half().cpu())
+        poses.append(np.stack(moves))
+    mean = torch.stack(means)
+    flat = mean.float().transpose(0, 3).flatten(1)
+    tensors = {
+        "mean": mean,
+        "spread": torch.stack(spreads),
+        "poses": torch.from_numpy(np.stack(poses)),
+        "shift": flat.mean(1),
+        "scale": SIGMA_DATA / flat.std(1).clamp(min=1e-4),
+    }
+    write_tensors(folder / "latents.safetensors", {name: t.contiguous() for name, t in tensors.items()})
+
+
+def read_latents(folder: Path) -> Latents:
+    """What `make_latents` left."""
+    found = read_tensors(folder / "latents.safetensors")
+    return Latents(found["mean"], found["spread"], found["poses"].numpy(), found["shift"], found["scale"])
+
+
+class CloudItems:
+    """Batches of (latent, partial cloud, category): a function of seed and step.
+
+    Args:
+        shapes: in the order of `latents`.
+        latents: of the shapes.
+        clouds: shape id -> its cloud; shapes without one are left out.
+        options: sizes and perturbation.
+    """
+
+    def __init__(
+        self, shapes: Sequence[Shape], latents: Latents, clouds: Mapping[str, Cloud], options: ReconOptions
+    ) -> None:
+        self.options, self.latents = options, latents
+        self.places = [i for i, shape in enumerate(shapes) if shape.id in clouds]
+        self.clouds = [clouds[shapes[i].id] for i in self.places]
+        self.categories = [shapes[i].number for i in self.places]
+        self.clusters = [
+            cluster_labels(cloud, options.cloud, rng_of("recon clusters", shapes[i].id))
+            for i, cloud in zip(self.places, self.clouds, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def item(self, dice: np.random.Generator) -> tuple[Tensor, Tensor, int]:
+        """One draw."""
+        index = int(dice.integers(len(self.places)))
+        pose = int(dice.integers(self.options.poses))
+        generator = torch.Generator().manual_seed(int(dice.integers(2**62)))
+        place = self.places[index]
+        posed = moved(self.clouds[index], self.latents.poses[place, pose])
+        cloud = perturbed(posed, self.clusters[index], self.options.cloud_points, self.options.cloud, dice)
+        return self.latents.drawn(place, pose, generator), torch.from_numpy(cloud), self.categories[index]
+
+
+def fit_denoiser(
+    folder: Path,
+    sources: Sequence[tuple[float, CloudItems]],
+    options: ReconOptions,
+    train: TrainOptions,
+    seed: int,
+    device: str,
+    start: Path | None = None,
+) -> None:
+    """Train the diffusion and leave its weights in `folder`; a killed training continues.
+
+    Args:
+        folder: exists.
+        sources: share of every batch, and where it comes from.
+        options: networks.
+        train: steps, batch, rate.
+        seed: weights, order, noise.
+        device: "cpu" or "cuda".
+        start: folder of the weights to start from; None: fresh ones.
+
+    Raises:
+        DataError: a source has no cloud.
+    """
+    if any(not len(items) for _, items in sources):
+        raise DataError("no object has a cloud to learn from: every simulated or captured view of them is empty")
+    network = new_denoiser(options, seed)
+    if start is not None:
+        _load(network, start / WEIGHTS)
+    loop = Loop(network, train, seed=seed, device=device, workdir=folder / "work")
+    counts = _shares([share for share, _ in sources], train.batch)
+
+    def batch_at(step: int, rank: int) -> dict[str, Tensor]:
+        dice = rng_of(seed, "denoiser", step, rank)
+        items = [source.item(dice) for count, (_, source) in zip(counts, sources, strict=True) for _ in range(count)]
+        latent, cloud, category = zip(*items, strict=True)
+        return {"latent": torch.stack(latent), "partial": torch.stack(cloud), "category": torch.tensor(category)}
+
+    result = loop.run(batch_at, denoising_loss)
+    write_tensors(folder / WEIGHTS, result.weights)
+
+
+def new_denoiser(options: ReconOptions, seed: int) -> Denoiser:
+    """A network with fresh weights."""
+    from s2r_bench.types import CATEGORIES
+
+    torch.manual_seed(seed_of(seed, "denoiser"))
+    return Denoiser(options.denoiser, options.vae.latent, options.vae.side // 2, len(CATEGORIES))
+
+
+def load_denoiser(folder: Path, options: ReconOptions, device: str) -> Denoiser:
+    """A trained network."""
+    network = new_denoiser(options, 0)
+    _load(network, folder / WEIGHTS)
+    return network.to(device).eval()
+
+
+def _vae_item(shape: Shape, options: ReconOptions, dice: np.random.Generator) -> dict[str, np.ndarray]:
+    pose, _ = random_pose(shape.half_sides, options.pose, dice)
+    pose[:3, :3] *= dice.uniform(*SHRINK)
+    surface = moved(drawn(shape.surface, options.surface_points, dice), pose)
+    item = {"surface": surface + dice.normal(0, SURFACE_JITTER, surface.shape).astype(np.float32)}
+    sides = {"volume": shape.points.volume_inside, "near": shape.points.near_inside}
+    for name, inside in sides.items():
+        points = shape.points.volume if name == "volume" else shape.points.near
+        chosen = dice.integers(len(points), size=options.queries)
+        item[name] = moved(points[chosen], pose)
+        item[f"{name}_label"] = inside[chosen].astype(np.float32)
+    return item
+
+
+def _shares(shares: Sequence[float], batch: int) -> list[int]:
+    """Items of a batch for each share, all of the batch together, at least one each."""
+    counts = [max(1, round(share * batch)) for share in shares[:-1]]
+    return [*counts, max(1, batch - sum(counts))]
+
+
+def _load(network: torch.nn.Module, path: Path) -> None:
+    weights = read_tensors(path)
+    own = {name: p.shape for name, p in network.named_parameters()}
+    if {name: tensor.shape for name, tensor in weights.items()} != own:
+        raise DataError(f"{path} is of another network; delete its folder and run again")
+    network.load_state_dict(weights, strict=False)
