@@ -75,6 +75,9 @@ class Task(Protocol):
         protocol: name and version, stamped on records; changes whenever a number can change.
         references: arms that the task brings itself, floor first.
         metrics: every metric's name in the scores, in the order of the tables.
+
+    Reports also look for `judged` (the group of the metrics that count, "distributional"), `anchors` (the arms that are
+    0 and 1 of the gap closed, floor and ceiling) and `by_category` (show each category of samples, False).
     """
 
     protocol: ClassVar[str]

@@ -1,22 +1,21 @@
-"""Gap closed: where an arm stands between floor and ceiling; and which arm is better on how many figures.
+"""Gap closed: where an arm stands between two anchors; and which arm is better on how many figures.
 
-gap closed of a figure = (floor - arm) / (floor - ceiling): 0 = no better than clean depth, 1 = as near to the captures
-as captures are to each other. Computed from each arm's mean; figures on which the ceiling is not clearly better than
+gap closed of a figure = (low - arm) / (low - high). In fidelity the anchors are floor and ceiling: 0 = no better than
+clean depth, 1 = as near to the captures as captures are to each other; in recon no simulation and true captures.
+Computed from each arm's mean; figures on which the ceiling is not clearly better than
 the floor (less than 5 % of it) say nothing and are left out.
 """
 
 from collections.abc import Sequence
 from statistics import mean, median
 
-from s2r_reports.summary import Summary, oriented
-
-GROUP = "distributional"
-LEAST_GAP = 0.05
+from s2r_reports.summary import LEAST_GAP, Summary, oriented
 
 
 def judged(summary: Summary) -> list[str]:
-    """The distributional metrics of a summary."""
-    return [metric for metric, info in summary.metrics.items() if info.group == GROUP and info.better != "none"]
+    """The metrics of a summary that count (`Judging.group`)."""
+    group = summary.judging.group
+    return [metric for metric, info in summary.metrics.items() if info.group == group and info.better != "none"]
 
 
 def value(summary: Summary, arm: str, metric: str) -> float | None:
@@ -27,7 +26,7 @@ def value(summary: Summary, arm: str, metric: str) -> float | None:
 
 def gap_closed(summary: Summary, arm: str, metric: str) -> float | None:
     """Share of the floor-to-ceiling gap that the arm closes; None where it is not defined."""
-    values = [value(summary, name, metric) for name in ("floor", arm, "ceiling")]
+    values = [value(summary, name, metric) for name in (summary.judging.anchors[0], arm, summary.judging.anchors[1])]
     floor, mine, ceiling = values
     if floor is None or mine is None or ceiling is None or floor - ceiling <= LEAST_GAP * abs(floor):
         return None
@@ -53,5 +52,6 @@ def better_share(summary: Summary, arm: str, other: str) -> tuple[int, int]:
 
 
 def contenders(summary: Summary) -> Sequence[str]:
-    """The arms that are compared: all but the task's own references."""
-    return [arm for arm in summary.arms if arm not in summary.references]
+    """The arms that are compared: all but the task's own references and the anchors."""
+    apart = {*summary.references, *summary.judging.anchors}
+    return [arm for arm in summary.arms if arm not in apart]

@@ -52,15 +52,41 @@ def interval(values: Table) -> Interval:
     return Interval(mean)
 
 
+def share_interval(low: Table, values: Table, high: Table) -> Interval:
+    """(low - values) / (low - high) of means, each (samples, seeds) of the same samples and seeds, and its interval.
+
+    Samples and seeds are resampled together for all three; no interval with fewer than five samples.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    if not low.shape == values.shape == high.shape:
+        raise ValueError(f"shapes differ: {low.shape}, {values.shape}, {high.shape}")
+    mean = float((low.mean() - values.mean()) / (low.mean() - high.mean()))
+    if low.shape[0] < MIN_SAMPLES:
+        return Interval(mean)
+    floor, arm, ceiling = (_resampled(table) for table in (low, values, high))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = (floor - arm) / (floor - ceiling)
+    tail = (1 - LEVEL) / 2
+    bottom, top = np.quantile(shares[np.isfinite(shares)], [tail, 1 - tail])
+    return Interval(mean, float(bottom), float(top))
+
+
 def _bootstrap(values: Table) -> tuple[float, float]:
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(_resampled(values), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _resampled(values: Table) -> Table:
+    """(DRAWS,) means over resampled samples and seeds; the same draws for every table of one shape."""
     samples, seeds = values.shape
     draw = np.random.default_rng(0)
     by_sample = draw.multinomial(samples, np.full(samples, 1 / samples), size=DRAWS) / samples
     by_seed = draw.multinomial(seeds, np.full(seeds, 1 / seeds), size=DRAWS) / seeds
-    means = np.einsum("bs,bs->b", by_sample @ values, by_seed)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    means: Table = np.einsum("bs,bs->b", by_sample @ values, by_seed)
+    return means
 
 
 def _t_half(values: NDArray[np.float64]) -> float:

@@ -14,13 +14,14 @@ from s2r_bench import registry
 from s2r_bench.errors import UsageError
 from s2r_bench.task import MetricInfo
 from s2r_reports.frames import Entry, arm_names, long_frame
-from s2r_reports.statistics import Interval, interval
+from s2r_reports.statistics import Interval, interval, share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HIDDEN = "described"
 """The group of metrics that are drawn as curves and exported, but not listed in tables."""
+LEAST_GAP = 0.05  # of the first anchor's figure: a smaller gap says nothing
 FIRST, LAST = ("floor",), ("ceiling", "oracle")
 
 
@@ -42,6 +43,21 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Judging:
+    """How a task's figures are compared: attributes `judged`, `anchors`, `by_category` of its class.
+
+    Attributes:
+        group: the metrics that count.
+        anchors: the arms that are 0 and 1 of the gap closed.
+        by_category: whether figures are also shown for each category of samples.
+    """
+
+    group: str = "distributional"
+    anchors: tuple[str, str] = ("floor", "ceiling")
+    by_category: bool = False
+
+
+@dataclass(frozen=True)
 class Summary:
     """All figures of one group of runs.
 
@@ -54,6 +70,11 @@ class Summary:
         failures: arm -> samples without a score, all seeds together.
         seeds: arm -> how many runs.
         notes: what is missing or particular, in words.
+        costs: arm -> name -> mean over its runs.
+        judging: which figures count, and between which arms they are placed.
+        gaps: (arm, metric) -> share of the anchors' gap that the arm closes, where figures are taken per sample.
+        categories: (arm, metric, category) -> figure, where the task asks for it.
+        leads: (metric, category) -> how much better the second anchor is than the first, paired.
     """
 
     facts: Mapping[str, str]
@@ -65,6 +86,10 @@ class Summary:
     seeds: Mapping[str, int]
     notes: tuple[str, ...] = ()
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    judging: "Judging" = field(default_factory=lambda: Judging())
+    gaps: Mapping[tuple[str, str], Interval] = field(default_factory=dict)
+    categories: Mapping[tuple[str, str, str], Cell] = field(default_factory=dict)
+    leads: Mapping[tuple[str, str], Interval] = field(default_factory=dict)
 
 
 def summaries(entries: Sequence[Entry]) -> list[Summary]:
@@ -83,6 +108,20 @@ def metrics_of(task: str) -> tuple[Mapping[str, MetricInfo], tuple[str, ...]]:
         return {}, FIRST + LAST
     cls = getattr(member, "task", None)
     return getattr(cls, "metrics", {}), getattr(cls, "references", FIRST + LAST)
+
+
+def judging_of(task: str) -> Judging:
+    """How the figures of a task are compared; the defaults for a task that is not installed here."""
+    try:
+        cls = getattr(registry.module(registry.TASKS, task), "task", None)
+    except (UsageError, ImportError):
+        return Judging()
+    usual = Judging()
+    return Judging(
+        getattr(cls, "judged", usual.group),
+        getattr(cls, "anchors", usual.anchors),
+        getattr(cls, "by_category", usual.by_category),
+    )
 
 
 def oriented(info: MetricInfo, value: float) -> float:
@@ -114,6 +153,9 @@ def _summary(every: Sequence[Entry]) -> Summary:
         if best:
             cells[best, metric] = _bold(cells[best, metric])
     by_arm = {arm: [entry for entry in entries if names[entry.record.spec.key] == arm] for arm in arms}
+    judging = judging_of(entries[0].record.spec.task)
+    counted = {m: info for m, info in scored.items() if info.group == judging.group and info.better != "none"}
+    parts = _by_category(frame, arms, counted) if judging.by_category else {}
     return Summary(
         facts=_facts(entries),
         arms=tuple(arms),
@@ -124,7 +166,62 @@ def _summary(every: Sequence[Entry]) -> Summary:
         seeds={arm: len({entry.record.spec.seed for entry in runs}) for arm, runs in by_arm.items()},
         notes=(*_notes(by_arm, references), *doubles),
         costs={arm: _costs(runs) for arm, runs in by_arm.items()},
+        judging=judging,
+        gaps=_gaps(tables, arms, counted, judging.anchors),
+        categories={key: _cell(table) for key, table in parts.items()},
+        leads=_leads(parts, counted, judging.anchors),
     )
+
+
+def _by_category(
+    frame: "pd.DataFrame", arms: Sequence[str], metrics: Mapping[str, MetricInfo]
+) -> dict[tuple[str, str, str], "pd.DataFrame"]:
+    """(arm, metric, category) -> (samples x seeds)."""
+    found: dict[tuple[str, str, str], pd.DataFrame] = {}
+    for category in dict.fromkeys(frame["category"]):
+        part = frame[frame["category"] == category]
+        tables = {(arm, metric, category): table_of(part, arm, metric) for arm in arms for metric in metrics}
+        found |= {key: table for key, table in tables.items() if table.size}
+    return found
+
+
+def _gaps(
+    tables: Mapping[tuple[str, str], "pd.DataFrame"],
+    arms: Sequence[str],
+    metrics: Mapping[str, MetricInfo],
+    anchors: tuple[str, str],
+) -> dict[tuple[str, str], Interval]:
+    """Gap closed with its interval, on the samples and seeds that arm and anchors share."""
+    found = {}
+    for metric, info in metrics.items():
+        for arm in arms:
+            keys = [(name, metric) for name in (anchors[0], arm, anchors[1])]
+            if not all(key in tables for key in keys):
+                continue
+            turned = [tables[key].map(lambda value, info=info: oriented(info, value)) for key in keys]
+            samples = turned[0].index.intersection(turned[1].index).intersection(turned[2].index)
+            seeds = turned[0].columns.intersection(turned[1].columns).intersection(turned[2].columns)
+            low, own, high = (table.loc[samples, seeds].to_numpy(dtype=np.float64) for table in turned)
+            if low.size and low.mean() - high.mean() > LEAST_GAP * abs(low.mean()):
+                found[arm, metric] = share_interval(low, own, high)
+    return found
+
+
+def _leads(
+    parts: Mapping[tuple[str, str, str], "pd.DataFrame"], metrics: Mapping[str, MetricInfo], anchors: tuple[str, str]
+) -> dict[tuple[str, str], Interval]:
+    """How much better the second anchor is in each category: positive is better, with the paired interval."""
+    found = {}
+    for metric, category in dict.fromkeys((metric, category) for _, metric, category in parts):
+        low, high = (parts.get((anchor, metric, category)) for anchor in anchors)
+        if low is None or high is None:
+            continue
+        info = metrics[metric]
+        turned = [table.map(lambda value, info=info: oriented(info, value)) for table in (low, high)]
+        lead = paired(turned[0], turned[1])
+        if lead is not None:
+            found[metric, category] = lead
+    return found
 
 
 def _one_each(entries: Sequence[Entry], names: Mapping[str, str]) -> tuple[list[Entry], list[str]]:

@@ -47,7 +47,8 @@ def grids(summary: Summary) -> list[Grid]:
     """One grid for each group of metrics, then gap closed, pairwise comparison, and what the runs were."""
     groups = dict.fromkeys(info.group for info in summary.metrics.values())
     tables = [_figures(summary, group) for group in groups]
-    if {"floor", "ceiling"} <= set(summary.arms) and gap.judged(summary):
+    tables += _categories(summary)
+    if set(summary.judging.anchors) <= set(summary.arms) and gap.contenders(summary) and gap.judged(summary):
         tables.append(_gaps(summary))
     if len(gap.contenders(summary)) > 1 and gap.judged(summary):
         tables.append(_pairwise(summary))
@@ -90,14 +91,40 @@ def _gaps(summary: Summary) -> Grid:
     arms = gap.contenders(summary)
     found = {arm: gap.gaps(summary, arm) for arm in arms}
     rows = [
-        (summary.metrics[name].title, *(f"{found[arm][name]:.0%}" if name in found[arm] else EMPTY for arm in arms))
+        (summary.metrics[name].title, *(_closed(summary, arm, name, found[arm].get(name)) for arm in arms))
         for name in gap.judged(summary)
     ]
     middles = {arm: gap.mean_and_median(found[arm]) for arm in arms}
     for place, word in enumerate(("mean", "median")):
         shown = (EMPTY if middle is None else f"{middle[place]:.0%}" for middle in middles.values())
         rows.append((f"{word} over figures", *shown))
-    return Grid("gap closed, (floor - arm) / (floor - ceiling)", ("", *arms), tuple(rows))
+    low, high = summary.judging.anchors
+    return Grid(f"gap closed, ({low} - arm) / ({low} - {high})", ("", *arms), tuple(rows))
+
+
+def _closed(summary: Summary, arm: str, metric: str, share: float | None) -> str:
+    """Gap closed, with its interval where it has one."""
+    known = summary.gaps.get((arm, metric))
+    if share is None:
+        return EMPTY
+    if known is None or known.low is None or known.high is None:
+        return f"{share:.0%}"
+    return f"{known.mean:.0%} ({known.low:.0%} to {known.high:.0%})"
+
+
+def _categories(summary: Summary) -> list[Grid]:
+    """For each metric, a row a category; last how much better the second anchor is than the first, paired."""
+    names = list(dict.fromkeys(category for _, _, category in summary.categories))
+    low, high = summary.judging.anchors
+    grids = []
+    for metric in gap.judged(summary) if names else ():
+        info, rows = summary.metrics[metric], []
+        for name in names:
+            cells = [cell_text(info, summary.categories.get((arm, metric, name))) for arm in summary.arms]
+            lead = summary.leads.get((metric, name))
+            rows.append((name, *cells, EMPTY if lead is None else cell_text(info, Cell(lead, 0, 0))))
+        grids.append(Grid(f"{label(info)} by category", ("", *summary.arms, f"{high} over {low}"), tuple(rows)))
+    return grids
 
 
 def _pairwise(summary: Summary) -> Grid:
@@ -108,7 +135,7 @@ def _pairwise(summary: Summary) -> Grid:
         return EMPTY if arm == other else f"{wins} of {total}"
 
     rows = tuple((arm, *(share(arm, other) for other in arms)) for arm in arms)
-    return Grid("distributional figures on which the arm of the row is better", ("", *arms), rows)
+    return Grid(f"{summary.judging.group} figures on which the arm of the row is better", ("", *arms), rows)
 
 
 def _runs(summary: Summary) -> Grid:

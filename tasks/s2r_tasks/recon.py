@@ -41,7 +41,9 @@ class Recon:
 
     protocol: ClassVar[str] = "recon/1"
     references: ClassVar[tuple[str, ...]] = NAMES
+    judged: ClassVar[str] = GROUP
     anchors: ClassVar[tuple[str, str]] = ("no-sim", "oracle")
+    by_category: ClassVar[bool] = True
     metrics: ClassVar[Mapping[str, MetricInfo]] = {
         "iou": MetricInfo("mIoU", "%", 100, "higher", GROUP),
         "chamfer_l2": MetricInfo("Chamfer L2 x1000", "", 1000, "lower", GROUP, digits=2),
