@@ -27,8 +27,9 @@ from s2r_bench.cad import Failure
 from s2r_bench.contact_sheet import contact_sheet
 from s2r_bench.errors import DataError, EnvironmentLacksError, UsageError
 from s2r_bench.files import read_json, write_json
+from s2r_bench.geometry.order import mesh_digest
 from s2r_bench.records import content_key
-from s2r_bench.scan import ScanSettings, file_name, mesh_digest, scan
+from s2r_bench.scan import ScanSettings, file_name, scan
 from s2r_bench.simulator import Simulator
 from s2r_bench.types import CadModel, FloatArray
 from s2r_bench.worlds.pair_folder import FolderPairs

@@ -1,6 +1,5 @@
 """One CAD model scanned: staged, rendered, simulated, fused, written into a folder."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,13 +133,6 @@ class _Nearer:
 def file_name(text: str) -> str:
     """A name that every file system takes: letters, digits, dot, dash, underscore; never hidden, never empty."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".") or "_"
-
-
-def mesh_digest(mesh: Mesh) -> str:
-    """Sixteen hex digits of a mesh's vertices and faces."""
-    content = hashlib.sha256(np.ascontiguousarray(mesh.vertices).tobytes())
-    content.update(np.ascontiguousarray(mesh.faces).tobytes())
-    return content.hexdigest()[:16]
 
 
 def _millimetres(depth: DepthArray) -> DepthArray:

@@ -1,4 +1,6 @@
-"""An order of vertices and faces that only their values decide, so that equal meshes are equal bytes."""
+"""An order of vertices and faces that only their values decide, so that equal meshes are equal bytes; their digest."""
+
+import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,13 @@ def ordered_mesh(vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> Mes
         a, b, c = np.where(turn, b, a), np.where(turn, c, b), np.where(turn, a, c)
     kept = placed[fresh].astype(np.float64)
     return Mesh(kept, _sorted_faces(a, b, c, len(kept)))
+
+
+def mesh_digest(mesh: Mesh) -> str:
+    """Sixteen hex digits of a mesh's vertices and faces."""
+    content = hashlib.sha256(np.ascontiguousarray(mesh.vertices).tobytes())
+    content.update(np.ascontiguousarray(mesh.faces).tobytes())
+    return content.hexdigest()[:16]
 
 
 def _sorted_rows(points: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -30,7 +30,8 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out)."""
         deep: Tensor = self.second(self.first(x.relu()).relu())
-        return deep + self.shortcut(x)
+        out: Tensor = deep + self.shortcut(x)
+        return out
 
 
 class PlaneUNet(nn.Module):
