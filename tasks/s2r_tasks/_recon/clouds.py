@@ -95,6 +95,9 @@ def cloud_of(model: CadModel, frames: Sequence[DepthFrame], voxel: float, most: 
     """(N, 3) of the views of one object, in its object frame; at most `most` points."""
     box = grown_box(model.mesh.bounds)
     box[0, 1] = max(box[0, 1], FLOOR_CUT)
-    points = fuse_points(frames, voxel, box=box)
+    try:
+        points = fuse_points(frames, voxel, box=box)
+    except DataError:  # not a point of it was seen: an answer like any other
+        return np.zeros((0, 3), np.float32)
     cloud = ObjectFrame.from_mesh(model.mesh).to_object(points).astype(np.float32)
     return drawn(cloud, most, rng_of("recon cloud", model.id)) if len(cloud) > most else cloud

@@ -1,0 +1,217 @@
+"""The task `recon`: splits, scores and protocols by hand, and the whole path at smoke size."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from s2r_bench.errors import DataError, UsageError
+from s2r_bench.shelf import Shelf
+from s2r_bench.task import Arm
+from s2r_bench.types import CATEGORIES, CadModel, Mesh
+from s2r_bench.worlds import open_world
+from s2r_bench.worlds.mini.furniture import make_object
+from s2r_tasks._recon.clouds import FEWEST_POINTS, cloud_of, make_clouds, read_clouds
+from s2r_tasks._recon.options import ReconOptions, ScoreOptions
+from s2r_tasks._recon.scoring import empty_chamfer, in_chunks, mesh_of, scores_of, truth_of
+from s2r_tasks._recon.shapes import few, half_simulated, shape_of
+from s2r_tasks._recon.trivial import trivial
+from s2r_tasks.recon import Recon
+
+SIZES = ScoreOptions(volume=4000, resolution=32, points=2000)
+
+
+@pytest.fixture(scope="module")
+def models() -> list[CadModel]:
+    return [make_object(category, number) for category in CATEGORIES for number in range(4)]
+
+
+@pytest.fixture(scope="module")
+def shape():
+    return shape_of(make_object("table", 3), 3000, 4000, 500, 0.05, None)
+
+
+def scored(shape, logits, options: ScoreOptions = SIZES) -> dict[str, float]:
+    truth = truth_of(shape, options)
+    inside = in_chunks(logits, truth.volume) >= 0
+    mesh = mesh_of(logits, options.resolution)
+    return {score.metric: score.value for score in scores_of(truth, inside, mesh, options, 0)}
+
+
+def test_the_simulated_half_is_a_fixed_share_of_each_category(models: list[CadModel]) -> None:
+    chosen = half_simulated(models, 0.5)
+    assert chosen == half_simulated(models[::-1], 0.5)
+    for category in CATEGORIES:
+        assert sum(name.startswith(category) for name in chosen) == 2
+    assert half_simulated(models, 0.25) < chosen
+
+
+def test_a_smaller_draw_is_part_of_a_larger_one(models: list[CadModel]) -> None:
+    one, three = (few(models, dict.fromkeys(CATEGORIES, count), 7) for count in (1, 3))
+    assert len(one) == 6
+    assert {m.id for m in one} < {m.id for m in three}
+    assert {m.id for m in few(models, dict.fromkeys(CATEGORIES, 1), 8)} != {m.id for m in one}
+    assert few(models, dict.fromkeys(CATEGORIES, 0), 7) == []
+
+
+def test_a_box_is_scored_as_a_box() -> None:
+    corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (0.0, 1.0) for z in (-0.5, 0.5)])
+    faces = [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6],
+             [0, 6, 4], [1, 5, 7], [1, 7, 3]]  # fmt: skip
+    box = CadModel("chair-box", "chair", Mesh(corners, np.array(faces)))
+    shape = shape_of(box, 20_000, 4000, 100, 0.05, None)
+    assert shape.points.volume_inside.all()
+    fine = SIZES.model_copy(update={"points": 20_000})
+    found = scored(shape, lambda points: 0.999 - points.abs().amax(1), fine)
+    assert found["iou"] > 0.99
+    assert found["chamfer_l2"] < 1e-3
+    assert found["f_score"] > 0.5  # samples of one surface lie about 1 % of the side apart
+    half = scored(shape, lambda points: torch.minimum(0.999 - points.abs().amax(1), points[:, 0]))
+    assert half["iou"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_empty_answers_are_counted_and_the_published_script_is_followed_where_it_breaks(shape) -> None:
+    nothing = lambda points: torch.full((len(points),), -1.0)  # noqa: E731
+    found = scored(shape, nothing)
+    truth = truth_of(shape, SIZES)
+    away = truth.surface.norm(dim=1).double()
+    assert found == {
+        "iou": 0.0,
+        "f_score": 0.0,
+        "chamfer_l2": pytest.approx(float(away.square().mean() + away.min() ** 2)),
+    }
+    assert empty_chamfer(truth) == found["chamfer_l2"]
+    with pytest.raises(ValueError, match="crashes"):
+        scored(shape, nothing, SIZES.model_copy(update={"protocol": "disco"}))
+    full = lambda points: 1 - points.abs().amax(1)  # noqa: E731
+    strict, published = (scored(shape, full, SIZES.model_copy(update={"protocol": p})) for p in ("strict", "disco"))
+    assert published["iou"] - strict["iou"] == pytest.approx(1e-5)
+    assert published["chamfer_l2"] == strict["chamfer_l2"]
+
+
+def test_trivial_answers_are_of_the_category(models: list[CadModel]) -> None:
+    shapes = [shape_of(model, 500, 4000, 100, 0.05, None) for model in models if model.category in ("table", "shelf")]
+    inside = torch.tensor([[0.0, 0.0, 0.0]])
+    assert float(trivial("empty", shapes)["table"](inside)) < 0
+    assert float(trivial("box", shapes)["table"](inside)) > 0
+    mean = trivial("mean-shape", shapes)["table"]
+    found = in_chunks(mean, shapes[0].points and torch.from_numpy(shapes[0].points.volume)) >= 0
+    solid = torch.from_numpy(shapes[0].points.volume_inside)
+    assert float(found[solid].float().mean()) > float(found[~solid].float().mean())
+    assert math.isfinite(float(mean(torch.tensor([[5.0, 0, 0]]))))
+
+
+def test_clouds_are_cut_out_and_the_floor_stays_behind(tmp_path: Path) -> None:
+    world = open_world("mini", preset="smoke", home=tmp_path)
+    model = world.objects("corpus")[0]
+    cloud = cloud_of(model, world.object_views(model, 3, 5), 0.02, 300)
+    assert 30 < len(cloud) <= 300
+    height = (model.mesh.bounds[1] - model.mesh.bounds[0])[1]
+    longest = float((model.mesh.bounds[1] - model.mesh.bounds[0]).max())
+    assert cloud[:, 1].min() >= -height / longest  # the floor is at minus half the height, in half sides
+    assert np.abs(cloud).max() <= 1.2 + 1e-6
+
+
+def test_a_scan_of_three_points_is_left_out_and_damage_is_named(tmp_path: Path, models: list[CadModel]) -> None:
+    world = open_world("mini", preset="smoke", home=tmp_path)
+    empty = [frame.with_depth(np.zeros_like(frame.depth)) for frame in world.object_views(models[0], 2, 1)]
+    make_clouds(tmp_path, models[:1], lambda some: [empty for _ in some], 0.02, 100)
+    assert read_clouds(tmp_path, models[:1]) == {}
+    for name, points in (("three", 3), ("enough", FEWEST_POINTS)):
+        np.savez(tmp_path / f"{name}.npz", points=np.zeros((points, 3), np.float32))
+    some = [CadModel(name, "chair", models[0].mesh) for name in ("three", "enough")]
+    assert list(read_clouds(tmp_path, some)) == ["enough"]
+    bad = CadModel("bad", "chair", models[0].mesh)
+    np.savez(tmp_path / "bad.npz", points=np.full((50, 3), np.nan, np.float32))
+    with pytest.raises(DataError, match=r"bad\.npz"):
+        read_clouds(tmp_path, [bad])
+    (tmp_path / "bad.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"bad\.npz"):
+        read_clouds(tmp_path, [bad])
+
+
+def test_meshes_that_are_no_solids_are_refused() -> None:
+    flat = CadModel("flat", "chair", Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]])))
+    with pytest.raises(DataError):
+        shape_of(flat, 10, 10, 10, 0.05, None)
+    none = CadModel("none", "chair", Mesh(np.array([[0.0, 0, 0], [1, 1, 1]]), np.zeros((0, 3), np.int64)))
+    with pytest.raises(DataError):
+        shape_of(none, 10, 10, 10, 0.05, None)
+
+
+def test_shots_are_read_and_wrong_ones_refused() -> None:
+    assert ReconOptions.preset("tiny", {"shots": 0.25}).shots == "0.25"
+    with pytest.raises(UsageError, match="shots"):
+        ReconOptions.preset("tiny", {"shots": "many"})
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory):
+    home = tmp_path_factory.mktemp("home")
+    return open_world("mini", preset="smoke", home=home), Shelf(home / "shelf"), home
+
+
+def test_the_whole_path_is_deterministic_and_shares_what_it_can(smoke, tmp_path: Path) -> None:
+    world, shelf, _ = smoke
+    arm = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
+    task = Recon(ReconOptions.preset("smoke", {"shots": "0.5"}))
+    first = task.run(arm, world, 0, tmp_path / "a", shelf)
+    elsewhere = task.run(arm, world, 0, tmp_path / "b", Shelf(tmp_path / "other"))
+    assert first.scores == elsewhere.scores
+    assert {score.category for score in first.scores} == set(CATEGORIES)
+    assert len(list((shelf.root / "recon-vae").glob("*/done.json"))) == 1
+    Recon(ReconOptions.preset("smoke", {"shots": "0"})).run(arm, world, 0, tmp_path / "c", shelf)
+    assert len(list((shelf.root / "recon-pretrained").glob("*/done.json"))) == 1  # zero-shot and few-shot share it
+    kept = [name for name in first.artifacts if name.startswith("shape_")]
+    assert len(kept) == 6
+    with np.load(tmp_path / "a" / first.artifacts[kept[0]], allow_pickle=False) as arrays:
+        assert {"scan", "surface", "vertices", "faces"} <= set(arrays)
+
+
+def test_a_killed_training_ends_in_the_same_scores(smoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from s2r_bench.engine import loop
+
+    world, _, _ = smoke
+    arm = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
+    task = Recon(ReconOptions.preset("smoke", {"pretrain.checkpoint_s": 1e-9, "vae_train.checkpoint_s": 1e-9}))
+    whole = task.run(arm, world, 3, tmp_path / "whole", Shelf(tmp_path / "one"))
+    steps, one_step = [], loop.Loop._one_step
+
+    def dying(self, *arguments):  # dies in the second step of every training, once
+        steps.append(1)
+        if len(steps) in (2, 5):
+            raise KeyboardInterrupt
+        return one_step(self, *arguments)
+
+    monkeypatch.setattr(loop.Loop, "_one_step", dying)
+    broken = Shelf(tmp_path / "two")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            task.run(arm, world, 3, tmp_path / "broken", broken)
+    assert task.run(arm, world, 3, tmp_path / "broken", broken).scores == whole.scores
+
+
+def test_references_know_nothing_and_other_arms_need_a_simulator(smoke, tmp_path: Path) -> None:
+    world, shelf, _ = smoke
+    task = Recon(ReconOptions.preset("smoke"))
+    empty = task.run(Arm("empty"), world, 0, tmp_path, shelf)
+    assert {score.value for score in empty.scores if score.metric == "iou"} == {0.0}
+    with pytest.raises(UsageError, match="no simulator"):
+        task.run(Arm("floor"), world, 0, tmp_path, shelf)
+
+
+def test_an_arm_that_sees_nothing_says_so(smoke, tmp_path: Path) -> None:
+    world, shelf, _ = smoke
+    blind = Arm("blind", lambda frames, draw: [f.with_depth(np.zeros_like(f.depth)) for f in frames], identity="blind")
+    with pytest.raises(DataError, match="no object has a cloud"):
+        Recon(ReconOptions.preset("smoke", {"sim_fraction": 1.0})).run(blind, world, 0, tmp_path, shelf)
+
+
+def test_worlds_without_objects_are_refused(tmp_path: Path) -> None:
+    class Pairs:
+        name = "pairs"
+
+    with pytest.raises(UsageError, match="single objects"):
+        Recon(ReconOptions.preset("smoke")).inputs(Pairs())  # type: ignore[arg-type]
