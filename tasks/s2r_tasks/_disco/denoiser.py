@@ -14,7 +14,7 @@ from s2r_tasks._disco.points import PointPlanes
 
 
 class DenoiserOptions(Options):
-    """Sizes; defaults are the published ones, but for the normalisation (groups here, batches there).
+    """Sizes; defaults are the published ones, but for the normalisation: groups here, also in the cloud's encoder.
 
     Attributes:
         channels: widths of the levels.
@@ -45,7 +45,7 @@ class Denoiser(nn.Module):
     def __init__(self, options: DenoiserOptions, latent: int, side: int, classes: int) -> None:
         super().__init__()
         o = self.options = options
-        self.partial = PointPlanes(side, o.hidden, o.condition, o.start, o.depth, o.condition, o.blocks)
+        self.partial = PointPlanes(side, o.hidden, o.condition, o.start, o.depth, o.condition, o.blocks, o.groups)
         self.time = nn.Sequential(
             nn.Linear(o.embedding, o.embedding), nn.SiLU(), nn.Linear(o.embedding, o.embedding), nn.SiLU()
         )

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from s2r_tasks._disco.planes import PlaneConv, RollOut, cells, pooled, resized, spread, stacked
+from s2r_tasks._disco.planes import PlaneConv, PlaneNorm, RollOut, cells, pooled, resized, spread, stacked
 
 FREQUENCIES = 8
 EMBEDDED = 6 * FREQUENCIES
@@ -35,15 +35,18 @@ class Residual(nn.Module):
 
 
 class PlaneUNet(nn.Module):
-    """A UNet over the three planes; each block is convolution, roll-out, convolution, with rectifiers."""
+    """A UNet over the three planes; each block is convolution, roll-out, convolution, with rectifiers.
 
-    def __init__(self, width_in: int, start: int, width_out: int, depth: int) -> None:
+    `groups` of a normalisation behind every convolution; 0 = none (published).
+    """
+
+    def __init__(self, width_in: int, start: int, width_out: int, depth: int, groups: int = 0) -> None:
         super().__init__()
         widths = [start * 2**level for level in range(depth)]
         self.down = nn.ModuleList(
-            _block(before, after) for before, after in zip([width_in, *widths], widths, strict=False)
+            _block(before, after, groups) for before, after in zip([width_in, *widths], widths, strict=False)
         )
-        self.up = nn.ModuleList(_block(low + high, low) for low, high in itertools.pairwise(widths))
+        self.up = nn.ModuleList(_block(low + high, low, groups) for low, high in itertools.pairwise(widths))
         self.last = PlaneConv(start, width_out, 1)
 
     def forward(self, planes: Tensor) -> Tensor:
@@ -70,15 +73,18 @@ class PointPlanes(nn.Module):
         start, depth: of the plane network.
         out: channels that come out.
         blocks: point layers, with local pooling between them.
+        groups: see `PlaneUNet`.
     """
 
-    def __init__(self, side: int, hidden: int, width: int, start: int, depth: int, out: int, blocks: int = 5) -> None:
+    def __init__(
+        self, side: int, hidden: int, width: int, start: int, depth: int, out: int, blocks: int = 5, groups: int = 0
+    ) -> None:
         super().__init__()
         self.side = side
         self.enter = nn.Linear(EMBEDDED, 2 * hidden)
         self.blocks = nn.ModuleList(Residual(2 * hidden, hidden) for _ in range(blocks))
         self.leave = nn.Linear(hidden, width)
-        self.planes = PlaneUNet(width, start, out, depth)
+        self.planes = PlaneUNet(width, start, out, depth, groups)
 
     def forward(self, points: Tensor) -> Tensor:
         """(B, N, 3) object frame -> (B, 3, out, side, side)."""
@@ -90,12 +96,8 @@ class PointPlanes(nn.Module):
         return planes
 
 
-def _block(width_in: int, width_out: int) -> nn.Module:
-    return nn.Sequential(
-        PlaneConv(width_in, width_out),
-        nn.ReLU(),
-        RollOut(width_out),
-        nn.ReLU(),
-        PlaneConv(width_out, width_out),
-        nn.ReLU(),
-    )
+def _block(width_in: int, width_out: int, groups: int) -> nn.Module:
+    layers: list[nn.Module] = []
+    for layer in (PlaneConv(width_in, width_out), RollOut(width_out), PlaneConv(width_out, width_out)):
+        layers += [layer, *([PlaneNorm(groups, width_out)] if groups else []), nn.ReLU()]
+    return nn.Sequential(*layers)

@@ -24,6 +24,7 @@ class VaeOptions(Options):
         hidden: width of point and query layers. blocks: how many of them.
         width: channels between points and planes, and of the decoded planes.
         start, depth: of the encoder's plane network; the decoder's starts at twice `start`.
+        groups: of a normalisation in the plane networks; 0 = none (published).
         near_weight, kl_weight: of the loss.
     """
 
@@ -34,6 +35,7 @@ class VaeOptions(Options):
     width: int = Field(32, ge=4)
     start: int = Field(32, ge=4)
     depth: int = Field(4, ge=1)
+    groups: int = Field(0, ge=0)
     near_weight: float = Field(0.1, ge=0)
     kl_weight: float = Field(0.025, ge=0)
 
@@ -44,8 +46,8 @@ class TriplaneVae(nn.Module):
     def __init__(self, options: VaeOptions) -> None:
         super().__init__()
         o = self.options = options
-        self.encoder = PointPlanes(o.side, o.hidden, o.width, o.start, o.depth, 2 * o.latent, o.blocks)
-        self.decoder = PlaneUNet(o.latent, 2 * o.start, o.width, o.depth)
+        self.encoder = PointPlanes(o.side, o.hidden, o.width, o.start, o.depth, 2 * o.latent, o.blocks, o.groups)
+        self.decoder = PlaneUNet(o.latent, 2 * o.start, o.width, o.depth, o.groups)
         self.enter = nn.Linear(EMBEDDED, o.hidden)
         self.added = nn.ModuleList(nn.Linear(3 * o.width, o.hidden) for _ in range(o.blocks))
         self.blocks = nn.ModuleList(Residual(o.hidden, o.hidden) for _ in range(o.blocks))

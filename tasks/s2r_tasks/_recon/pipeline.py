@@ -47,7 +47,7 @@ class Pipeline:
         tests = self._captured("captured-test")
         groups = [[name] for name in CATEGORIES] if self.options.per_category else [list(CATEGORIES)]
         fields: dict[str, Logits] = {}
-        lacking: dict[str, str] = {}
+        lacking = {f"corpus/{name}": why for name, why in self._open_shells("corpus").items()}
         for categories in groups:
             network, absent = self._network(arm, seed, categories)
             lacking |= absent
@@ -61,7 +61,7 @@ class Pipeline:
     # what is learned from
 
     def shapes(self, split: ObjectSplit, categories: Sequence[str] = CATEGORIES) -> list[Shape]:
-        """Shapes of a part of the world, with labels kept on the shelf."""
+        """Shapes of a part of the world that have an inside, with labels kept on the shelf."""
         every = self._shapes.setdefault(split, [])
         if not every:
             data, labels = self.options.data, self.shelf.root / "labels"
@@ -70,7 +70,13 @@ class Pipeline:
                 shape_of(model, data.surface, data.volume, data.near, data.near_std, labels)
                 for model in self.models(split)
             ]
-        return [shape for shape in every if shape.category in categories]
+        return [s for s in every if s.category in categories and not s.points.quality.open_shell]
+
+    def _open_shells(self, split: ObjectSplit) -> dict[str, str]:
+        """Id -> why a shape is neither learned from nor scored."""
+        self.shapes(split)
+        why = "an open shell: its inside is a guess, and so would every IoU be"
+        return {shape.id: why for shape in self._shapes[split] if shape.points.quality.open_shell}
 
     def models(self, split: ObjectSplit) -> list[CadModel]:
         """CAD models of a part of the world."""
@@ -222,7 +228,7 @@ class Pipeline:
 
     def _scores(self, fields: Mapping[str, Logits], scans: Mapping[str, Cloud], workdir: Path, seed: int) -> TaskResult:
         scores: list[Score] = []
-        failures: dict[str, str] = {}
+        failures = self._open_shells("captured-test")
         artifacts: dict[str, str] = {}
         kept = dict.fromkeys(CATEGORIES, 0)
         for shape in self.shapes("captured-test"):
