@@ -25,6 +25,7 @@ class Arm:
         name: the method's name ("ours"), or a reference's ("floor", "ceiling").
         simulate: None for a reference arm.
         card: None for a reference arm.
+        device: where a task's own networks go.
         identity: changes whenever what it simulates could; tasks name what they keep of an arm by it.
         diagnose: what the simulator says of itself on held-out pairs (`s2r_bench.simulator.Diagnosable`), if it does.
     """
@@ -34,6 +35,7 @@ class Arm:
     card: Card | None = None
     diagnose: Callable[[PairSet, int], dict[str, float]] | None = None
     identity: str = ""
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)

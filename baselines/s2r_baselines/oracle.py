@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from s2r_bench.errors import NotFittedError
 from s2r_bench.options import Options
-from s2r_bench.seeds import FrameSeed
+from s2r_bench.seeds import FrameSeed, seed_of
 from s2r_bench.simulator import Budget, Capture, Card, FitReport, PairSet, Simulator
 from s2r_bench.types import DepthFrame
 
@@ -42,7 +42,7 @@ class Oracle:
         return FitReport()
 
     def simulate(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
-        """Capture the views.
+        """Capture the views, in sessions of its own: never the very captures that a world keeps.
 
         Raises:
             NotFittedError: no sensor was handed over.
@@ -50,7 +50,8 @@ class Oracle:
         """
         if self._capture is None:
             raise NotFittedError("the oracle has no sensor: it runs only in worlds that own theirs (mini)")
-        return self._capture(frames, seeds)
+        own = [FrameSeed(seed_of("oracle", seed.view), seed_of("oracle", seed.session)) for seed in seeds]
+        return self._capture(frames, own)
 
     def save(self, folder: Path) -> None:
         """Nothing to save."""

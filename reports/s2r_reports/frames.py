@@ -41,9 +41,9 @@ class Entry:
     def group(self) -> str:
         """What must be equal for two runs to stand in one table: task, protocol, world, preset, data, task options."""
         spec = self.record.spec
-        pairs = {name: digest for name, digest in spec.inputs.items() if name.startswith("pairs/")}
+        data = {name: digest for name, digest in spec.inputs.items() if name not in ("task", "simulator")}
         options = [spec.options.get("task", {}), spec.options.get("world", {})]
-        return content_key([spec.task, spec.protocol, spec.world, spec.preset, pairs, options])
+        return content_key([spec.task, spec.protocol, spec.world, spec.preset, data, options])
 
     @property
     def sensor(self) -> str:

@@ -26,6 +26,8 @@ def value(summary: Summary, arm: str, metric: str) -> float | None:
 
 def gap_closed(summary: Summary, arm: str, metric: str) -> float | None:
     """Share of the floor-to-ceiling gap that the arm closes; None where it is not defined."""
+    if (arm, metric) in summary.gaps:
+        return summary.gaps[arm, metric].mean
     values = [value(summary, name, metric) for name in (summary.judging.anchors[0], arm, summary.judging.anchors[1])]
     floor, mine, ceiling = values
     if floor is None or mine is None or ceiling is None or floor - ceiling <= LEAST_GAP * abs(floor):

@@ -12,6 +12,7 @@ import numpy as np
 
 from s2r_bench import registry
 from s2r_bench.errors import UsageError
+from s2r_bench.records import RunSpec
 from s2r_bench.task import MetricInfo
 from s2r_reports.frames import Entry, arm_names, long_frame
 from s2r_reports.statistics import Interval, interval, share_interval
@@ -146,14 +147,14 @@ def _summary(every: Sequence[Entry]) -> Summary:
     scored |= {metric: MetricInfo(metric, "", 1, "none", "other", digits=4) for metric in sorted(present - set(known))}
     tables = {(arm, metric): table_of(frame, arm, metric) for arm in arms for metric in scored}
     tables = {key: table for key, table in tables.items() if table.size}
+    judging = judging_of(entries[0].record.spec.task)
     own = frozenset(arm for arm in arms if arm in references)
     cells = {key: _cell(table) for key, table in tables.items()}
     for metric, info in scored.items():
-        best = _sure_best(metric, info, [arm for arm in arms if arm not in own], tables)
+        best = _sure_best(metric, info, [arm for arm in arms if arm not in own and arm not in judging.anchors], tables)
         if best:
             cells[best, metric] = _bold(cells[best, metric])
     by_arm = {arm: [entry for entry in entries if names[entry.record.spec.key] == arm] for arm in arms}
-    judging = judging_of(entries[0].record.spec.task)
     counted = {m: info for m, info in scored.items() if info.group == judging.group and info.better != "none"}
     parts = _by_category(frame, arms, counted) if judging.by_category else {}
     return Summary(
@@ -274,10 +275,18 @@ def _facts(entries: Sequence[Entry]) -> dict[str, str]:
         "world": spec.world,
         "sensor": ", ".join(sensors),
         "preset": spec.preset,
-        "protocol": spec.protocol,
+        "protocol": ", ".join([spec.protocol, *_settings(spec)]),
         "seeds": f"{len(seeds)} ({', '.join(map(str, seeds))})",
-        "interval": "95 %; bootstrap over views and seeds for figures taken per view, else Student's t over seeds",
+        "interval": "95 %; bootstrap over samples and seeds for figures taken per sample, else Student's t over seeds",
     }
+
+
+def _settings(spec: RunSpec) -> list[str]:
+    """What of a task's options tells its tables apart: shots, ways, and how scores follow a published script."""
+    options = spec.options.get("task", {})
+    found = [f"{name} {options[name]}" for name in ("shots", "ways") if options.get(name) is not None]
+    published = options.get("score", {}).get("protocol")
+    return [*found, *([f"scores {published}"] if published else [])]
 
 
 def _notes(by_arm: Mapping[str, Sequence[Entry]], references: Sequence[str]) -> list[str]:

@@ -39,7 +39,8 @@ def caption(summary: Summary) -> str:
         f"World {facts['world']} (captures: {facts['sensor']}), preset {facts['preset']}, "
         f"protocol {facts['protocol']}, seeds: {facts['seeds']}. "
         f"Mean ± half the interval ({facts['interval']}). "
-        "Bold: best arm, where the paired interval against the next best excludes zero; floor and ceiling not compared."
+        "Bold: best arm, where the paired interval against the next best excludes zero; "
+        "references and anchors of the gap are not compared."
     )
 
 
@@ -144,7 +145,7 @@ def _runs(summary: Summary) -> Grid:
 
     lines: Sequence[tuple[str, Callable[[str], str]]] = (
         ("runs (seeds)", lambda arm: str(summary.seeds[arm])),
-        ("views with a score", lambda arm: str(_views(summary, arm))),
+        ("samples with a score", lambda arm: str(_views(summary, arm))),
         ("samples without a score", lambda arm: str(summary.failures[arm])),
         ("fit, seconds", costs("fit_seconds", 0)),
         ("parameters", costs("parameters", 0)),

@@ -171,7 +171,7 @@ class Grid:
     def _score(self, cell: Cell, one: Contender, seed: int, fitted: Fitted | None) -> RunRecord:
         request, started = self.request, time.perf_counter()
         reset_peak_memory(request.device)
-        arm, simulated = Arm(one.name), None
+        arm, simulated = Arm(one.name, device=request.device), None
         if fitted is not None:
             world = request.world
             simulated = SimulatedSet(
@@ -185,7 +185,7 @@ class Grid:
             )
             own = fitted.simulator if issubclass(fitted.method.cls, Diagnosable) else None
             diagnose = own.diagnose if isinstance(own, Diagnosable) else None
-            arm = Arm(one.name, simulated, fitted.method.cls.card, diagnose, fitted.identity)
+            arm = Arm(one.name, simulated, fitted.method.cls.card, diagnose, fitted.identity, request.device)
         shelf = Shelf(self.store.home / "shelf", self.store.tell)
         result = self.task.run(arm, request.world, seed, cell.folder, shelf)
         facts = {**environment(request.device), "sensor": request.world.sensor}

@@ -68,6 +68,10 @@ class HoldsObjects(Protocol):
         """The objects of a part; no object is in two parts. Frame: y up, floor at y = 0, metres."""
         ...
 
+    def object_scene(self, model: CadModel) -> str:
+        """The id of the scene in which an object is seen."""
+        ...
+
     def object_views(self, model: CadModel, views: int, seed: int) -> tuple[DepthFrame, ...]:
         """Clean views of an object in its surroundings; the world frame is the object's frame."""
         ...

@@ -34,6 +34,7 @@ from s2r_tasks._recon.options import ReconOptions
 from s2r_tasks._recon.trivial import NAMES
 
 GROUP = "reconstruction"
+LEARNED = "of the training"
 
 
 class Recon:
@@ -48,6 +49,8 @@ class Recon:
         "iou": MetricInfo("mIoU", "%", 100, "higher", GROUP),
         "chamfer_l2": MetricInfo("Chamfer L2 x1000", "", 1000, "lower", GROUP, digits=2),
         "f_score": MetricInfo("F-score at 1 %", "%", 100, "higher", GROUP),
+        "corpus_objects": MetricInfo("corpus objects learned from", "", 1, "none", LEARNED, digits=0),
+        "captured_objects": MetricInfo("captured objects learned from", "", 1, "none", LEARNED, digits=0),
     }
     options_type: ClassVar[type[Options]] = ReconOptions
 
@@ -63,8 +66,7 @@ class Recon:
     def scenes(self, world: World) -> frozenset[str]:
         """The scenes in which the test objects stand."""
         holds = _objects_of(world)
-        first = holds.objects("captured-test")[:1]
-        return frozenset(holds.object_views(model, 1, 0)[0].scene for model in first)
+        return frozenset(holds.object_scene(model) for model in holds.objects("captured-test"))
 
     def run(self, arm: Arm, world: World, seed: int, workdir: Path, shelf: Shelf | None = None) -> TaskResult:
         """Score one arm; what cells share lies on `shelf` (by default below `workdir`).
@@ -77,7 +79,7 @@ class Recon:
 
         if arm.simulate is None and arm.name not in self.references:
             raise UsageError(f"{arm.name!r} has no simulator; recon's own arms are: {', '.join(self.references)}")
-        pipeline = Pipeline(self.options, _objects_of(world), shelf or Shelf(workdir / "shelf"))
+        pipeline = Pipeline(self.options, _objects_of(world), shelf or Shelf(workdir / "shelf"), arm.device)
         return pipeline.trivial(arm.name, workdir) if arm.simulate is None else pipeline.scored(arm, seed, workdir)
 
 

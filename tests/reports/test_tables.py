@@ -156,7 +156,7 @@ def test_markdown_marks_the_best_and_counts(made: ModuleType) -> None:
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[3].startswith("**10.0 ±")
     assert cells[1].startswith("20.0")
-    assert "| views with a score | 12 | 12 | 12 | 12 |" in text
+    assert "| samples with a score | 12 | 12 | 12 | 12 |" in text
     assert "gap closed" in text
 
 

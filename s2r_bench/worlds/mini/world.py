@@ -15,7 +15,7 @@ from s2r_bench.types import CATEGORIES, CadModel, DepthFrame
 from s2r_bench.worlds.base import ObjectSplit, Split
 from s2r_bench.worlds.mini.build import build_pairs, worker_count
 from s2r_bench.worlds.mini.furniture import make_object
-from s2r_bench.worlds.mini.objects import CaptureJob, captured_depths, object_frames, object_stage
+from s2r_bench.worlds.mini.objects import OBJECT, CaptureJob, captured_depths, object_frames, object_stage
 from s2r_bench.worlds.mini.options import FIRST_OBJECT, MiniOptions
 from s2r_bench.worlds.pair_folder import FolderPairs
 
@@ -84,6 +84,10 @@ class MiniWorld:
         """Changes whenever what it makes or captures would."""
         return self.options.key
 
+    def object_scene(self, model: CadModel) -> str:
+        """The id of the scene in which an object is seen alone."""
+        return f"{OBJECT}{model.id}"
+
     def object_views(self, model: CadModel, views: int, seed: int) -> tuple[DepthFrame, ...]:
         """Clean depth of one object on a floor, from an arc; the world frame is the object's frame.
 
@@ -120,7 +124,7 @@ class MiniWorld:
     def _whole(self, frame: DepthFrame) -> DepthFrame:
         """The frame at the size at which the world captures: `frame` may have every second pixel of it, say."""
         step = self.options.width // frame.size[1]
-        if frame.size != (self.options.height // step, self.options.width // step):
+        if step < 1 or frame.size != (self.options.height // step, self.options.width // step):
             raise DataError(f"{frame.id} has {frame.size} pixels; this world captures {self.options.size}")
         K = frame.K.copy()
         K[:2] *= step

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from s2r_bench.options import Options
 from s2r_bench.types import FloatArray
@@ -39,6 +39,12 @@ class CloudOptions(Options):
     clusters: int = Field(7, ge=2)
     keep: tuple[int, int] = (3, 6)
     jitter: float = Field(0.02, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "CloudOptions":
+        if not 1 <= self.keep[0] <= self.keep[1] <= self.clusters:
+            raise ValueError(f"keep is a range within 1 to {self.clusters} clusters, not {self.keep}")
+        return self
 
 
 def random_pose(

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2r_bench.options import Options
@@ -31,6 +31,12 @@ class DenoiserOptions(Options):
     depth: int = Field(3, ge=1)
     blocks: int = Field(5, ge=1)
     groups: int = Field(8, ge=1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "DenoiserOptions":
+        if self.embedding % 2 or any(width % self.groups for width in (*self.channels, self.start)):
+            raise ValueError(f"embedding must be even, and channels and start multiples of groups = {self.groups}")
+        return self
 
 
 class Denoiser(nn.Module):

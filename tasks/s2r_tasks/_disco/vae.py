@@ -7,7 +7,7 @@ elements. Half of the training items pass through a latent of half the side, bec
 from collections.abc import Mapping
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from s2r_bench.options import Options
@@ -38,6 +38,12 @@ class VaeOptions(Options):
     groups: int = Field(0, ge=0)
     near_weight: float = Field(0.1, ge=0)
     kl_weight: float = Field(0.025, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "VaeOptions":
+        if self.groups and self.start % self.groups:
+            raise ValueError(f"start must be a multiple of groups = {self.groups}, not {self.start}")
+        return self
 
 
 class TriplaneVae(nn.Module):

@@ -5,6 +5,7 @@ floor, for the plane that an object stands on is known and is no part of it. Wha
 """
 
 import itertools
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -62,12 +63,16 @@ def make_clouds(folder: Path, models: Sequence[CadModel], frames: Frames, voxel:
         voxel: of the fused cloud, metres.
         most: points kept of a cloud, drawn by the object's id.
     """
-    lacking = [model for model in models if not (folder / f"{model.id}.npz").is_file()]
-    for start in range(0, len(lacking), CHUNK):
-        some = lacking[start : start + CHUNK]
-        for model, seen in zip(some, frames(some), strict=True):
-            with whole(folder / f"{model.id}.npz") as part, part.open("wb") as stream:
-                np.savez(stream, points=cloud_of(model, seen, voxel, most))
+    for start in range(0, len(models), CHUNK):
+        some = models[start : start + CHUNK]
+        paths = [folder / f"{model.id}.npz" for model in some]
+        if all(path.is_file() for path in paths):
+            continue
+        # a chunk with a gap is seen whole: a continued run then asks for what an unbroken one would
+        for model, path, seen in zip(some, paths, frames(some), strict=True):
+            if not path.is_file():
+                with whole(path) as part, part.open("wb") as stream:
+                    np.savez(stream, points=cloud_of(model, seen, voxel, most))
 
 
 def read_clouds(folder: Path, models: Sequence[CadModel]) -> dict[str, Cloud]:
@@ -82,7 +87,7 @@ def read_clouds(folder: Path, models: Sequence[CadModel]) -> dict[str, Cloud]:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 points = arrays["points"]
-        except (OSError, KeyError, ValueError, EOFError) as wrong:
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as wrong:
             raise DataError(f"{path} is missing or damaged ({wrong}); delete its folder and run again") from None
         if points.ndim != 2 or points.shape[1:] != (3,) or not np.isfinite(points).all():
             raise DataError(f"{path} holds no cloud (N, 3) of finite numbers; delete its folder and run again")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from s2r_bench import shots
 from s2r_bench.engine.loop import TrainOptions
@@ -84,17 +84,25 @@ class ReconOptions(Options):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> "ReconOptions":
+        if self.score.points > self.data.surface or self.score.volume > self.data.volume:
+            raise ValueError("score.points and score.volume are at most data.surface and data.volume")
+        if self.real_share < 1 and self.finetune.batch < 2:
+            raise ValueError("finetune.batch holds an item of either kind: at least 2, or real_share=1")
+        return self
+
     @field_validator("shots", mode="before")
     @classmethod
     def _shots(cls, value: Any) -> str:
-        text = str(value)
-        shots.parse(text)
-        return text
+        # one word for one thing: 25% and 0.25, full and 1.0; but 1 is a number of objects
+        wanted = shots.parse(str(value))
+        return str(wanted.value) if isinstance(wanted, shots.PerClass) or wanted.value else "0"
 
 
 _TINY: Mapping[str, Any] = {
     "per_category": False,
-    "data": {"views": 4, "voxel": 0.015, "stored": 4096, "surface": 8192, "volume": 16_384, "near": 8192},
+    "data": {"views": 4, "voxel": 0.015, "stored": 4096, "surface": 10_000, "volume": 16_384, "near": 8192},
     "cloud_points": 1024,
     "surface_points": 1024,
     "queries": 512,
@@ -156,7 +164,7 @@ ReconOptions.presets = {
     "tiny": _TINY,
     "small": {
         "per_category": False,
-        "data": {"stored": 8192, "surface": 50_000, "volume": 65_536, "near": 65_536},
+        "data": {"stored": 8192, "surface": 100_000, "volume": 100_000, "near": 65_536},
         "surface_points": 8192,
         "vae": {
             "side": 64,

@@ -1,5 +1,6 @@
 """The steps of `recon` in order; each looks on the shelf first, under the hash of all that decides it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -7,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from s2r_bench import shots
 from s2r_bench.files import whole
 from s2r_bench.geometry.io import write_mesh
 from s2r_bench.records import Score, content_key
-from s2r_bench.seeds import seed_of
 from s2r_bench.shelf import Shelf
 from s2r_bench.steps.code import code_of
 from s2r_bench.task import Arm, TaskResult
@@ -23,10 +22,9 @@ from s2r_tasks._recon.clouds import Cloud, Frames
 from s2r_tasks._recon.network import Reconstructor
 from s2r_tasks._recon.options import ReconOptions
 from s2r_tasks._recon.scoring import Logits, Truth, in_chunks, mesh_of, scores_of, truth_of
-from s2r_tasks._recon.shapes import Shape, few, half_simulated, shape_of
+from s2r_tasks._recon.shapes import Shape, half_simulated, mixed, shape_of, shots_of
 from s2r_tasks._recon.trivial import trivial
 
-SHARED_SEED = 0  # of what all seeds share: the autoencoder
 ARTIFACTS = "artifacts"
 
 
@@ -38,24 +36,24 @@ class Pipeline:
 
     def trivial(self, name: str, workdir: Path) -> TaskResult:
         """Score an answer that knows nothing of the scan."""
-        answers = trivial(name, self.shapes("corpus"))
-        fields = {shape.id: answers[shape.category] for shape in self.shapes("captured-test")}
-        return self._scores(fields, {}, workdir, SHARED_SEED)
+        answers, tests = trivial(name, self.shapes("corpus")), self._captured("captured-test")
+        fields = {shape.id: answers[shape.category] for shape in self.shapes("captured-test") if shape.id in tests}
+        return self._scores(fields, {}, workdir, training.SHARED_SEED)
 
     def scored(self, arm: Arm, seed: int, workdir: Path) -> TaskResult:
         """Pretrain, fine-tune where there are shots, reconstruct the captured test objects, score."""
         tests = self._captured("captured-test")
         groups = [[name] for name in CATEGORIES] if self.options.per_category else [list(CATEGORIES)]
         fields: dict[str, Logits] = {}
-        lacking = {f"corpus/{name}": why for name, why in self._open_shells("corpus").items()}
+        learned = Counter[str]()
         for categories in groups:
-            network, absent = self._network(arm, seed, categories)
-            lacking |= absent
+            network, counts = self._network(arm, seed, categories)
+            learned.update(counts)
             shapes = [s for s in self.shapes("captured-test") if s.category in categories and s.id in tests]
             latents = network.latent(shapes, tests, seed)
             fields |= {name: network.logits(latent) for name, latent in latents.items()}
         result = self._scores(fields, tests, workdir, seed)
-        result.failures.update(lacking)
+        result.scores.extend(Score("all", "", name, float(count)) for name, count in learned.items())
         return result
 
     # what is learned from
@@ -105,9 +103,10 @@ class Pipeline:
         assert arm.simulate is not None  # references never come here
         simulate = arm.simulate
         frames = cloud_steps.simulated(self.world, views, lambda seen: simulate(seen, 0))
-        name = f"simulated/{arm.identity}/{seed}"
-        made = self._clouds(name, some, frames, f"recon: clouds by {arm.name}, seed {seed}")
-        return {**{name: cloud for name, cloud in clean.items() if name not in chosen}, **made}
+        made = self._clouds(
+            f"simulated/{arm.identity}/{seed}", some, frames, f"recon: clouds by {arm.name}, seed {seed}"
+        )
+        return mixed(clean, made, chosen)
 
     def _clouds(self, origin: str, models: Sequence[CadModel], frames: Frames, what: str) -> dict[str, Cloud]:
         data = self.options.data
@@ -137,30 +136,30 @@ class Pipeline:
             "data": o.data.model_dump(mode="json"),
             "options": o.model_dump(mode="json", include={"vae", "vae_train", "pose", "surface_points", "queries"}),
             "code": code_of(training),
+            "device": self.device,
         }
         vae = self.shelf.folder(
             "recon-vae",
             inputs,
-            lambda folder: training.fit_vae(folder, shapes, o, SHARED_SEED, self.device),
+            lambda folder: training.fit_vae(folder, shapes, o, training.SHARED_SEED, self.device),
             "recon: autoencoder",
         )
-        return vae, self._latents(vae, shapes, inputs)
+        return vae, self._latents(vae, shapes)
 
-    def _latents(self, vae: Path, shapes: Sequence[Shape], inputs: Mapping[str, Any]) -> Path:
+    def _latents(self, vae: Path, shapes: Sequence[Shape]) -> Path:
         def make(folder: Path) -> None:
             network = training.load_vae(vae, self.options, self.device)
             training.make_latents(folder, network, shapes, self.options, self.device)
 
         ids = content_key([shape.id for shape in shapes])
-        about = {"vae": dict(inputs), "shapes": ids, "poses": self.options.poses}
+        about = {"vae": vae.name, "shapes": ids, "poses": self.options.poses}
         return self.shelf.folder("recon-latents", about, make, "recon: latents")
 
-    def _network(self, arm: Arm, seed: int, categories: Sequence[str]) -> tuple[Reconstructor, dict[str, str]]:
-        """The trained network, and which corpus objects it had no cloud of."""
+    def _network(self, arm: Arm, seed: int, categories: Sequence[str]) -> tuple[Reconstructor, dict[str, int]]:
+        """The trained network, and how many objects of either kind it learned from."""
         o = self.options
         vae, latents = self._vae(categories)
         shapes, clouds = self.shapes("corpus", categories), self._corpus_clouds(arm, seed)
-        lacking = {f"corpus/{s.id}": "hardly a view of it holds a point" for s in shapes if s.id not in clouds}
         scaled = training.read_latents(latents)
         items = training.CloudItems(shapes, scaled, clouds, o)
         about = {
@@ -175,54 +174,47 @@ class Pipeline:
             lambda folder: training.fit_denoiser(folder, [(1.0, items)], o, o.pretrain, seed, self.device),
             f"recon: pretraining with {arm.name}, seed {seed}",
         )
-        learned = self._shots(seed, categories)
-        if learned:
-            folder = self._finetuned(arm, seed, items, learned, folder, about, vae)
-        network = training.load_denoiser(folder, o, self.device)
-        return Reconstructor(training.load_vae(vae, o, self.device), scaled, network, o, self.device), lacking
-
-    def _shots(self, seed: int, categories: Sequence[str]) -> list[CadModel]:
-        """Captured objects to learn from."""
-        wanted = shots.parse(self.options.shots)
         models = [model for model in self.models("captured-train") if model.category in categories]
-        total = {name: sum(model.category == name for model in models) for name in categories}
-        if isinstance(wanted, shots.PerClass):
-            return few(models, {name: min(wanted.value, count) for name, count in total.items()}, seed)
-        # a share of at least one object, unless it is none at all
-        return few(
-            models, {name: max(round(wanted.value * n), int(wanted.value > 0)) for name, n in total.items()}, seed
-        )
+        counts = {"corpus_objects": len(items), "captured_objects": 0}
+        real = self._real_items(vae, shots_of(models, o.shots, seed), items)
+        if len(real):
+            counts["captured_objects"] = len(real)
+            folder = self._finetuned(arm, seed, items, real, folder, about)
+        network = training.load_denoiser(folder, o, self.device)
+        return Reconstructor(training.load_vae(vae, o, self.device), scaled, network, o, self.device), counts
+
+    def _real_items(self, vae: Path, learned: Sequence[CadModel], corpus: training.CloudItems) -> training.CloudItems:
+        """Captured objects to learn from, in the scale of the corpus' latents; those without scan or inside are out."""
+        ids = {model.id for model in learned}
+        shapes = [shape for shape in self.shapes("captured-train") if shape.id in ids] if ids else []
+        if not shapes:
+            return training.CloudItems([], corpus.latents, {}, self.options)
+        own, scale = training.read_latents(self._latents(vae, shapes)), corpus.latents
+        latents = training.Latents(own.mean, own.spread, own.poses, scale.shift, scale.scale)
+        return training.CloudItems(shapes, latents, self._captured("captured-train"), self.options)
 
     def _finetuned(
         self,
         arm: Arm,
         seed: int,
-        items: training.CloudItems,
-        learned: Sequence[CadModel],
+        corpus: training.CloudItems,
+        real: training.CloudItems,
         pretrained: Path,
         about: Mapping[str, Any],
-        vae: Path,
     ) -> Path:
-        o, ids = self.options, {model.id for model in learned}
-        shapes = [shape for shape in self.shapes("captured-train") if shape.id in ids]
-        latents = self._latents(vae, shapes, {"vae": vae.name})
+        o = self.options
         inputs = {
             **about,
-            "shots": sorted(ids),
+            "shots": [shape.id for shape in real.shapes],
             "finetune": o.finetune.model_dump(mode="json"),
             "real_share": o.real_share,
         }
-
-        def make(folder: Path) -> None:
-            own = training.read_latents(latents)
-            corpus = items.latents
-            scaled = training.Latents(own.mean, own.spread, own.poses, corpus.shift, corpus.scale)
-            real = training.CloudItems(shapes, scaled, self._captured("captured-train"), o)
-            sources = [(1 - o.real_share, items), (o.real_share, real)] if o.real_share < 1 else [(1.0, real)]
-            finetune_seed = seed_of(seed, "finetune") % 2**31
-            training.fit_denoiser(folder, sources, o, o.finetune, finetune_seed, self.device, pretrained)
-
-        return self.shelf.folder("recon-finetuned", inputs, make, f"recon: fine-tuning with {arm.name}, seed {seed}")
+        return self.shelf.folder(
+            "recon-finetuned",
+            inputs,
+            lambda folder: training.finetune(folder, corpus, real, o, seed, self.device, pretrained),
+            f"recon: fine-tuning with {arm.name}, seed {seed}",
+        )
 
     # scores
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from s2r_bench.engine.checkpoint import read_tensors, write_tensors
 from s2r_bench.engine.loop import Loop, TrainOptions
 from s2r_bench.errors import DataError
-from s2r_bench.seeds import rng_of, seed_of
+from s2r_bench.seeds import rng_of, seed_of, torch_rng
 from s2r_tasks._disco.augment import cluster_labels, drawn, moved, perturbed, random_pose
 from s2r_tasks._disco.denoiser import Denoiser, denoising_loss
 from s2r_tasks._disco.edm import SIGMA_DATA
@@ -24,6 +24,7 @@ from s2r_tasks._recon.shapes import Shape
 
 WEIGHTS = "weights.safetensors"
 SURFACE_JITTER = 0.005
+SHARED_SEED = 0  # of what all seeds share: the autoencoder
 SHRINK = (0.7, 1.0)  # the autoencoder also sees smaller shapes
 
 
@@ -97,14 +98,15 @@ def make_latents(folder: Path, vae: TriplaneVae, shapes: Sequence[Shape], option
         means.append(resized(mean, half).half().cpu())
         spreads.append((resized(spread.exp(), half) / 4).sqrt().half().cpu())
         poses.append(np.stack(moves))
-    mean = torch.stack(means)
-    flat = mean.float().transpose(0, 3).flatten(1)
+    mean, spread = torch.stack(means), torch.stack(spreads)
+    flat, noise = (part.float().transpose(0, 3).flatten(1) for part in (mean, spread))
+    total = (flat.var(1) + noise.square().mean(1)).sqrt()  # of draws, which is what the diffusion learns
     tensors = {
         "mean": mean,
-        "spread": torch.stack(spreads),
+        "spread": spread,
         "poses": torch.from_numpy(np.stack(poses)),
         "shift": flat.mean(1),
-        "scale": SIGMA_DATA / flat.std(1).clamp(min=1e-4),
+        "scale": SIGMA_DATA / total,
     }
     write_tensors(folder / "latents.safetensors", {name: t.contiguous() for name, t in tensors.items()})
 
@@ -128,27 +130,29 @@ class CloudItems:
     def __init__(
         self, shapes: Sequence[Shape], latents: Latents, clouds: Mapping[str, Cloud], options: ReconOptions
     ) -> None:
-        self.options, self.latents = options, latents
-        self.places = [i for i, shape in enumerate(shapes) if shape.id in clouds]
-        self.clouds = [clouds[shapes[i].id] for i in self.places]
-        self.categories = [shapes[i].number for i in self.places]
-        self.clusters = [
-            cluster_labels(cloud, options.cloud, rng_of("recon clusters", shapes[i].id))
-            for i, cloud in zip(self.places, self.clouds, strict=True)
-        ]
+        self.options, self.latents, self.shapes = options, latents, shapes
+        self.clouds = {i: clouds[shape.id] for i, shape in enumerate(shapes) if shape.id in clouds}
+        self.clusters = {
+            i: cluster_labels(cloud, options.cloud, rng_of("recon clusters", shapes[i].id))
+            for i, cloud in self.clouds.items()
+        }
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.clouds)
 
-    def item(self, dice: np.random.Generator) -> tuple[Tensor, Tensor, int]:
-        """One draw."""
-        index = int(dice.integers(len(self.places)))
+    def item(self, *seed: object) -> tuple[Tensor, Tensor, int]:
+        """One draw. Which object, pose and latent it is depends on `seed` alone, not on what an arm's clouds are."""
+        dice = rng_of(*seed)
+        index = int(dice.integers(len(self.shapes)))
+        while index not in self.clouds:
+            index = int(dice.integers(len(self.shapes)))
         pose = int(dice.integers(self.options.poses))
-        generator = torch.Generator().manual_seed(int(dice.integers(2**62)))
-        place = self.places[index]
-        posed = moved(self.clouds[index], self.latents.poses[place, pose])
-        cloud = perturbed(posed, self.clusters[index], self.options.cloud_points, self.options.cloud, dice)
-        return self.latents.drawn(place, pose, generator), torch.from_numpy(cloud), self.categories[index]
+        posed = moved(self.clouds[index], self.latents.poses[index, pose])
+        cloud = perturbed(
+            posed, self.clusters[index], self.options.cloud_points, self.options.cloud, rng_of(*seed, "cloud")
+        )
+        latent = self.latents.drawn(index, pose, torch_rng(*seed, "latent"))
+        return latent, torch.from_numpy(cloud), self.shapes[index].number
 
 
 def fit_denoiser(
@@ -183,13 +187,22 @@ def fit_denoiser(
     counts = _shares([share for share, _ in sources], train.batch)
 
     def batch_at(step: int, rank: int) -> dict[str, Tensor]:
-        dice = rng_of(seed, "denoiser", step, rank)
-        items = [source.item(dice) for count, (_, source) in zip(counts, sources, strict=True) for _ in range(count)]
+        origins = [source for count, (_, source) in zip(counts, sources, strict=True) for _ in range(count)]
+        items = [source.item(seed, "denoiser", step, rank, place) for place, source in enumerate(origins)]
         latent, cloud, category = zip(*items, strict=True)
         return {"latent": torch.stack(latent), "partial": torch.stack(cloud), "category": torch.tensor(category)}
 
     result = loop.run(batch_at, denoising_loss)
     write_tensors(folder / WEIGHTS, result.weights)
+
+
+def finetune(
+    folder: Path, corpus: CloudItems, real: CloudItems, options: ReconOptions, seed: int, device: str, start: Path
+) -> None:
+    """Train a pretrained network further on captured objects, `real_share` of each batch, and the pretraining mix."""
+    share = options.real_share
+    sources = [(1 - share, corpus), (share, real)] if share < 1 else [(1.0, real)]
+    fit_denoiser(folder, sources, options, options.finetune, seed_of(seed, "finetune") % 2**31, device, start)
 
 
 def new_denoiser(options: ReconOptions, seed: int) -> Denoiser:
