@@ -8,9 +8,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from s2r_bench.records import RunRecord, RunSpec, Score
 from s2r_reports import gap, tables
 from s2r_reports.frames import COLUMNS, Entry, entries_of, long_frame
-from s2r_reports.statistics import interval
+from s2r_reports.statistics import interval, share_interval
 from s2r_reports.summary import Summary, summaries
 
 
@@ -182,3 +183,61 @@ def test_csv_is_unscaled_and_complete(made: ModuleType) -> None:
     assert one["unit"] == "m"
     assert (one["samples"], one["seeds"], one["failures"]) == ("1", "2", "0")
     assert float(one["gap_closed"]) == pytest.approx(0.75, abs=0.01)
+
+
+def recon_record(arm: str, seed: int, shift: float, shots: str = "0", objects: str = "w1") -> RunRecord:
+    dice = np.random.default_rng(0)
+    easy = {f"chair-{i}": 0.4 + 0.02 * i for i in range(6)} | {f"bed-{i}": 0.6 + 0.01 * i for i in range(6)}
+    scores = [
+        Score(name, name.partition("-")[0], "iou", value + shift + 0.001 * float(dice.normal()) + 0.002 * seed)
+        for name, value in easy.items()
+    ]
+    spec = RunSpec(
+        "evaluate", "recon", arm, "mini", "tiny", "recon/1", seed,
+        {"task": {"shots": shots, "score": {"protocol": "strict"}}}, {"objects": objects, "task": "t"},
+    )  # fmt: skip
+    return RunRecord(spec, tuple(scores), environment={"sensor": "virtual sensor"})
+
+
+def recon_summary(*records: RunRecord):
+    return summaries(entries_of(records))
+
+
+def test_gap_closed_between_a_tasks_own_anchors_with_its_interval() -> None:
+    shifts = {"no-sim": 0.0, "ours": 0.06, "oracle": 0.1}
+    (found,) = recon_summary(*(recon_record(arm, seed, shift) for arm, shift in shifts.items() for seed in (0, 1)))
+    closed = found.gaps["ours", "iou"]
+    assert closed.mean == pytest.approx(0.6, abs=0.02)
+    assert closed.low is not None
+    assert closed.high is not None
+    assert 0.5 < closed.low < closed.mean < closed.high < 0.7
+    assert gap.gap_closed(found, "ours", "iou") == closed.mean
+    assert gap.contenders(found) == ["ours"]
+    lead = found.leads["iou", "chair"]
+    assert lead.mean == pytest.approx(0.1, abs=0.01)
+    assert lead.excludes_zero
+    text = tables.markdown(found)
+    assert "no-sim - arm" in text
+    assert "| chair | 45." in text
+    assert "oracle over no-sim" in text
+    assert not found.cells["oracle", "iou"].bold  # an anchor is not compared
+
+
+def test_other_shots_and_other_worlds_are_other_tables() -> None:
+    some = [
+        recon_record("no-sim", 0, 0.0),
+        recon_record("no-sim", 0, 0.1, "0.25"),
+        recon_record("ours", 0, 0, "0", "w2"),
+    ]
+    found = recon_summary(*some)
+    assert len(found) == 3
+    assert [summary.facts["protocol"] for summary in found][:2] == [
+        "recon/1, shots 0, scores strict",
+        "recon/1, shots 0.25, scores strict",
+    ]
+
+
+def test_shares_need_tables_of_one_shape() -> None:
+    with pytest.raises(ValueError, match="shapes differ"):
+        share_interval(np.ones((2, 1)), np.ones((3, 1)), np.ones((2, 1)))
+    assert share_interval(np.ones((2, 1)), np.full((2, 1), 0.5), np.zeros((2, 1))).mean == 0.5
