@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 HIDDEN = "described"
 """The group of metrics that are drawn as curves and exported, but not listed in tables."""
 LEAST_GAP = 0.05  # of the first anchor's figure: a smaller gap says nothing
-FIRST, LAST = ("floor",), ("ceiling", "oracle")
+LAST = ("ceiling", "oracle")
+REFERENCES = ("floor", *LAST)  # of a task that is not installed here
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,9 @@ def metrics_of(task: str) -> tuple[Mapping[str, MetricInfo], tuple[str, ...]]:
     try:
         member = registry.module(registry.TASKS, task)
     except (UsageError, ImportError):
-        return {}, FIRST + LAST
+        return {}, REFERENCES
     cls = getattr(member, "task", None)
-    return getattr(cls, "metrics", {}), getattr(cls, "references", FIRST + LAST)
+    return getattr(cls, "metrics", {}), getattr(cls, "references", REFERENCES)
 
 
 def judging_of(task: str) -> Judging:
@@ -234,7 +235,7 @@ def _one_each(entries: Sequence[Entry], names: Mapping[str, str]) -> tuple[list[
 
 
 def _ordered(arms: list[str], references: Sequence[str]) -> list[str]:
-    first = [name for name in FIRST if name in arms and name in references]
+    first = [name for name in references if name in arms and name not in LAST]
     last = [name for name in LAST if name in arms]
     return first + sorted(arm for arm in arms if arm not in first + last) + last
 
