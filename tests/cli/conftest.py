@@ -93,7 +93,7 @@ class Close:
     def __init__(self, options):
         self.options = options
 
-    def run(self, arm, world, seed, workdir):
+    def run(self, arm, world, seed, workdir, shelf=None):
         pairs = world.pairs(self.options.split)
         pairs = [pairs[i] for i in range(len(pairs))]
         clean = [pair.clean for pair in pairs]
