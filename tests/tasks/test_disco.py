@@ -183,7 +183,7 @@ def test_denoiser_learns_which_cloud_means_which_latent() -> None:
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
     losses = []
     for step in range(200):
-        loss = denoising_loss(network, batch, torch.Generator().manual_seed(step))
+        loss = denoising_loss(DENOISER, network, batch, torch.Generator().manual_seed(step))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -21,6 +21,7 @@ class DenoiserOptions(Options):
         embedding: width of the noise level's embedding.
         condition: channels of the partial cloud's planes. hidden, start, depth, blocks: of its encoder.
         groups: of the group normalisation.
+        log_mean: mean of ln sigma in training. The published -1.2 attends to fine detail, which takes long trainings.
     """
 
     channels: tuple[int, ...] = (64, 128, 256, 512, 1024)
@@ -31,6 +32,7 @@ class DenoiserOptions(Options):
     depth: int = Field(3, ge=1)
     blocks: int = Field(5, ge=1)
     groups: int = Field(8, ge=1)
+    log_mean: float = -1.2
 
     @model_validator(mode="after")
     def _fits_together(self) -> "DenoiserOptions":
@@ -118,10 +120,12 @@ def _waves(level: Tensor, width: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], 1)
 
 
-def denoising_loss(network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator) -> Tensor:
+def denoising_loss(
+    o: DenoiserOptions, network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator
+) -> Tensor:
     """Weighted squared error of the denoised latent; `batch`: latent, partial (B, N, 3), category (B,)."""
     clean = batch["latent"]
-    sigma = training_sigma(len(clean), generator).to(clean.device)
+    sigma = training_sigma(len(clean), generator, o.log_mean).to(clean.device)
     noisy = clean + sigma.view(-1, 1, 1, 1, 1) * torch.randn(clean.shape, generator=generator).to(clean.device)
     found = denoised(lambda x, level: network(x, level, batch["partial"], batch["category"]), noisy, sigma)
     error = (found - clean).square().mean((1, 2, 3, 4))

@@ -1,6 +1,7 @@
 """The noise process of the triplane diffusion (Karras et al. 2022): preconditioning, loss weight, Heun's sampler.
 
-sigma_data 0.5, ln sigma ~ N(-1.2, 1.2^2), rho 7, sigma from 80 to 0.002, no churn; sampling in float64.
+sigma_data 0.5, ln sigma ~ N(mean, 1.2^2) with mean -1.2 as published, rho 7, sigma from 80 to 0.002, no churn; sampling
+in float64.
 """
 
 import itertools
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 SIGMA_DATA = 0.5
-LOG_MEAN, LOG_STD = -1.2, 1.2
+LOG_STD = 1.2
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
 
 Network = Callable[[Tensor, Tensor], Tensor]
@@ -25,9 +26,9 @@ def denoised(network: Network, noisy: Tensor, sigma: Tensor) -> Tensor:
     return skip * noisy + out * network(into * noisy, sigma.log() / 4)
 
 
-def training_sigma(count: int, generator: torch.Generator) -> Tensor:
-    """(count,) noise levels of a training step."""
-    return (torch.randn(count, generator=generator) * LOG_STD + LOG_MEAN).exp()
+def training_sigma(count: int, generator: torch.Generator, mean: float) -> Tensor:
+    """(count,) noise levels of a training step, log-normal about `mean`."""
+    return (torch.randn(count, generator=generator) * LOG_STD + mean).exp()
 
 
 def loss_weight(sigma: Tensor) -> Tensor:

@@ -192,7 +192,7 @@ def fit_denoiser(
         latent, cloud, category = zip(*items, strict=True)
         return {"latent": torch.stack(latent), "partial": torch.stack(cloud), "category": torch.tensor(category)}
 
-    result = loop.run(batch_at, denoising_loss)
+    result = loop.run(batch_at, partial(denoising_loss, options.denoiser))
     write_tensors(folder / WEIGHTS, result.weights)
 
 
