@@ -10,42 +10,18 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from side_by_side import Ratio, compare
 
 from s2r_bench.cad.formats import read_mesh
 from s2r_bench.errors import DataError
 from s2r_bench.geometry.isosurface import isosurface
 from s2r_bench.geometry.occupancy import solid_of
 from s2r_bench.types import Mesh
-
-
-@dataclass
-class Ratio:
-    """Ours against the reference: medians in milliseconds, their quotient, and how far the results differ."""
-
-    name: str
-    ours_ms: float
-    reference_ms: float
-    ratio: float
-    difference: str
-
-
-def compare(name: str, ours: Callable, reference: Callable, repeats: int, difference: str) -> Ratio:
-    times = ([], [])
-    for side in (ours, reference):
-        side()
-    for _ in range(repeats):
-        for side, spent in zip((ours, reference), times, strict=True):
-            begin = time.perf_counter()
-            side()
-            spent.append((time.perf_counter() - begin) * 1000)
-    medians = [statistics.median(spent) for spent in times]
-    return Ratio(name, round(medians[0], 2), round(medians[1], 2), round(medians[0] / medians[1], 3), difference)
 
 
 def ball(subdivisions: int) -> Mesh:

@@ -8,12 +8,13 @@ load cancel. CPU seconds of all threads are compared, not wall time: other work 
 
 import argparse
 import json
-import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 
 import numpy as np
+from side_by_side import Ratio
+from side_by_side import compare as compare_by
 
 from s2r_bench.geometry.camera import intrinsics, look_at, pixel_rays, shifted_half_pixel
 from s2r_bench.geometry.fuse import fuse_points, fuse_tsdf
@@ -24,29 +25,7 @@ from s2r_bench.types import DepthFrame, Mesh
 
 SIZE, FOCAL, VIEWS = (480, 640), 585.0, 10
 
-
-@dataclass
-class Ratio:
-    """Ours against the reference: medians in CPU milliseconds, their quotient, and how far the results differ."""
-
-    name: str
-    ours_ms: float
-    reference_ms: float
-    ratio: float
-    difference: str
-
-
-def compare(name: str, ours: Callable, reference: Callable, repeats: int, difference: str) -> Ratio:
-    times = ([], [])
-    for side in (ours, reference):
-        side()
-    for _ in range(repeats):
-        for side, spent in zip((ours, reference), times, strict=True):
-            begin = time.process_time()
-            side()
-            spent.append((time.process_time() - begin) * 1000)
-    medians = [statistics.median(spent) for spent in times]
-    return Ratio(name, round(medians[0], 2), round(medians[1], 2), round(medians[0] / medians[1], 3), difference)
+compare = partial(compare_by, clock=time.process_time)
 
 
 def room(triangles: int = 100_000) -> list[Mesh]:
