@@ -103,6 +103,9 @@ def test_sampler_reaches_the_only_datum_and_draws_items_alone() -> None:
     pair = edm.sample(soft, (2, 3, 1, 2, 2), [torch.Generator().manual_seed(s) for s in (1, 2)], 4)
     alone = edm.sample(soft, (1, 3, 1, 2, 2), [torch.Generator().manual_seed(2)], 4)
     torch.testing.assert_close(pair[1], alone[0])
+    # one level is one call: what the network makes of the highest noise
+    once = edm.sample(perfect, (1, 3, 1, 2, 2), generators[:1], 1)
+    torch.testing.assert_close(once[0], datum, atol=1e-4, rtol=1e-4)
 
 
 def test_poses_keep_shapes_in_the_cube_before_the_shift_and_clouds_with_them() -> None:

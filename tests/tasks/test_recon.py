@@ -17,6 +17,7 @@ from s2r_tasks._recon.clouds import FEWEST_POINTS, cloud_of, make_clouds, read_c
 from s2r_tasks._recon.options import ReconOptions, ScoreOptions
 from s2r_tasks._recon.scoring import empty_chamfer, in_chunks, mesh_of, scores_of, truth_of
 from s2r_tasks._recon.shapes import few, half_simulated, shape_of
+from s2r_tasks._recon.training import fit_vae
 from s2r_tasks._recon.trivial import trivial
 from s2r_tasks.recon import Recon
 
@@ -209,6 +210,23 @@ def test_an_arm_that_sees_nothing_says_so(smoke, tmp_path: Path) -> None:
     blind = Arm("blind", lambda frames, draw: [f.with_depth(np.zeros_like(f.depth)) for f in frames], identity="blind")
     with pytest.raises(DataError, match="no object has a cloud"):
         Recon(ReconOptions.preset("smoke", {"sim_fraction": 1.0})).run(blind, world, 0, tmp_path, shelf)
+
+
+def test_what_the_corpus_lacks_is_named(smoke, tmp_path: Path) -> None:
+    world, _, home = smoke
+    options = ReconOptions.preset("smoke")
+    with pytest.raises(DataError, match="no corpus object has an inside"):
+        fit_vae(tmp_path, [], options, 0, "cpu")
+
+    class Poor(type(world)):  # type: ignore[misc]
+        def objects(self, split: str) -> list[CadModel]:
+            return [m for m in super().objects(split) if split != "corpus" or m.category != "bed"]
+
+    poor = Poor(world.options, world.preset, home)
+    answer = Recon(options).run(Arm("box"), poor, 0, tmp_path, Shelf(tmp_path / "shelf"))
+    assert {score.category for score in answer.scores} == set(CATEGORIES) - {"bed"}
+    assert all(name.startswith("bed") and "lacks its kind" in why for name, why in answer.failures.items())
+    assert answer.failures
 
 
 def test_worlds_without_objects_are_refused(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ import pytest
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.geometry.points import world_points
 from s2r_bench.seeds import frame_seeds
-from s2r_bench.types import CATEGORIES
+from s2r_bench.types import CATEGORIES, DepthFrame
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.custom import open as open_folder
 from s2r_bench.worlds.mini import MiniWorld
 from s2r_bench.worlds.mini import open as open_mini
 from s2r_bench.worlds.mini.build import build_pairs, scene_stage, worker_count
-from s2r_bench.worlds.mini.objects import CaptureJob, captured_depths
+from s2r_bench.worlds.mini.objects import CaptureJob, captured_depths, object_frames, object_stage
 from s2r_bench.worlds.mini.options import MiniOptions
 
 ALONE = {"workers": 1}
@@ -149,6 +149,20 @@ def test_objects_are_captured_on_a_stage(world: MiniWorld) -> None:
         points = world_points(frame)
         inside = ((points > low - 2e-3) & (points < high + 2e-3)).all(1)
         assert 0.03 < inside.mean() < 0.9
+
+
+def test_objects_are_seen_from_farther_where_the_options_say_so(world: MiniWorld) -> None:
+    model = world.objects("captured-test")[0]
+    stage = object_stage(model, 3)
+    near, far = (
+        object_frames(world.options.model_copy(update={"object_distance": d}), stage, 3, 3) for d in (1.0, 1.5)
+    )
+
+    def away(frames: list[DepthFrame]) -> float:
+        return float(np.mean([np.linalg.norm(f.world_from_cam[:3, 3] - stage.scene.focus) for f in frames]))
+
+    assert 1.25 < away(far) / away(near) < 1.6
+    assert [f.id for f in near] == [f.id for f in far]
 
 
 def test_captures_do_not_depend_on_workers_or_company(world: MiniWorld) -> None:

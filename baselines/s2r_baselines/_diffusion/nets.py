@@ -96,10 +96,10 @@ def load_part(source: str, part: str) -> Any:
         ) from None
 
 
-@lru_cache(maxsize=1)
-def shared_vae(source: str) -> Any:
-    """The frozen autoencoder of a checkpoint, loaded once for all stages; errors as in `load_part`."""
-    return load_part(source, "vae")
+@lru_cache(maxsize=2)
+def shared_vae(source: str, device: torch.device) -> Any:
+    """The frozen autoencoder of a checkpoint, loaded once a device for all stages; errors as in `load_part`."""
+    return load_part(source, "vae").to(device)
 
 
 def _source(source: str) -> str:

@@ -535,7 +535,7 @@ def _enlarge(maps: Tensor, factor: int) -> Tensor:
 def _codec(options: StageOptions, device: torch.device) -> Codec:
     if options.code.latent == "s2d":
         return SpaceToDepth(options.code.s2d_factor)
-    return KLCodec(shared_vae(options.net.pretrained).to(device))
+    return KLCodec(shared_vae(options.net.pretrained, device))
 
 
 def draw_generator(view: int, session: int, stage: int) -> torch.Generator:

@@ -10,6 +10,7 @@ from s2r_bench.types import FloatArray
 from s2r_bench.worlds.mini.scene import Stage
 
 NEAREST_M, FARTHEST_M = 1.0, 3.5
+FARTHEST_FIT_M = 3.3  # of a whole arc; single views may drift beyond
 CLEARANCE_M = 0.45
 
 
@@ -32,8 +33,8 @@ class Arc:
     drift_m: float
 
 
-def arc_poses(stage: Stage, views: int, seed: int) -> list[FloatArray]:
-    """The poses (4, 4) of one sequence, in order.
+def arc_poses(stage: Stage, views: int, seed: int, distance: float = 1.0) -> list[FloatArray]:
+    """The poses (4, 4) of one sequence, in order; `distance` multiplies how far the cameras stand.
 
     Arcs that meet walls or furniture, or see too little of the target, are drawn again (a few times, then the best is
     kept), so a pose list depends on nothing but the stage and the seed.
@@ -41,7 +42,7 @@ def arc_poses(stage: Stage, views: int, seed: int) -> list[FloatArray]:
     rng = rng_of("mini-arc", seed)
     best: tuple[float, list[FloatArray]] = (-1.0, [])
     for _ in range(10):
-        arc = _draw(rng, stage.scene.extent)
+        arc = _draw(rng, stage.scene.extent, distance)
         poses = _walk(arc, stage.scene.focus, views, rng)
         free = _clearance(stage, poses)
         if free > best[0]:
@@ -51,10 +52,10 @@ def arc_poses(stage: Stage, views: int, seed: int) -> list[FloatArray]:
     return best[1]
 
 
-def _draw(rng: np.random.Generator, extent: float) -> Arc:
+def _draw(rng: np.random.Generator, extent: float, distance: float) -> Arc:
     sweep = rng.uniform(40, 80) * rng.choice([-1, 1])
     middle = rng.uniform(-28, 28)
-    fit = np.clip(extent * rng.uniform(0.85, 1.25), 1.05, 2.6)
+    fit = min(distance * np.clip(extent * rng.uniform(0.85, 1.25), 1.05, 2.6), FARTHEST_FIT_M)
     return Arc(
         float(middle - sweep / 2), float(sweep), float(fit), float(rng.uniform(0.75, 1.75)), float(rng.normal(0, 0.15))
     )

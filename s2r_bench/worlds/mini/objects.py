@@ -41,7 +41,7 @@ def object_frames(options: MiniOptions, stage: Stage, views: int, seed: int) -> 
     """Clean views of a stage from an arc; the sequence names the seed, so that the stage can be set up again."""
     K = intrinsics(options.width, options.height, options.focal_px)
     frames = []
-    for i, pose in enumerate(arc_poses(stage, views, seed)):
+    for i, pose in enumerate(arc_poses(stage, views, seed, options.object_distance)):
         depth = stage.rays.depth(K, pose, options.size)
         depth[depth > FARTHEST_STORED_M] = 0
         frames.append(DepthFrame(depth, K, pose, stage.scene.id, f"{CAPTURE}{seed}", f"v{i:03d}"))

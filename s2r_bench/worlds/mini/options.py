@@ -38,6 +38,7 @@ class MiniOptions(Options):
     corpus_per_category: int = Field(60, ge=1, description="objects of each category in the CAD corpus")
     captured_train_per_category: int = Field(12, ge=1)
     captured_test_per_category: int = Field(16, ge=1)
+    object_distance: float = Field(1.5, gt=0, description="of single objects' cameras, in the rooms' usual distance")
     sensor: SensorOptions = SensorOptions()
     workers: int = Field(0, ge=0, description="processes that generate; 0: S2R_WORKERS, else one a core")
 

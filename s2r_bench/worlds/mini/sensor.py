@@ -24,7 +24,7 @@ from s2r_bench.worlds.mini.scene import Stage
 class SensorOptions(Options):
     """Everything that decides how the virtual sensor sees."""
 
-    oversampling: int = Field(5, ge=1, description="pixels at which the sensor works, per delivered pixel and axis")
+    oversampling: int = Field(4, ge=1, description="pixels at which the sensor works, per delivered pixel and axis")
     baseline_m: float = Field(0.075, gt=0, description="between the two cameras, metres")
     projector_m: float = Field(-0.03, description="of the projector from the left camera, towards the right, metres")
     pattern_fill: float = Field(0.25, gt=0, lt=1, description="share of the pattern's cells that are lit")

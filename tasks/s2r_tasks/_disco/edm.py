@@ -44,7 +44,8 @@ def sample(network: Network, shape: Sequence[int], generators: Sequence[torch.Ge
         network: raw network; called with float32.
         shape: of the batch.
         generators: one an item.
-        steps: noise levels; each but the last costs two calls (Heun).
+        steps: noise levels; each but the last costs two calls (Heun). One level is one call at the highest noise: the
+            mean of what the condition allows, which is all that a short training learns.
     """
     ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
     levels = (SIGMA_MAX ** (1 / RHO) + ramp * (SIGMA_MIN ** (1 / RHO) - SIGMA_MAX ** (1 / RHO))) ** RHO

@@ -79,7 +79,7 @@ class ReconOptions(Options):
     pretrain: TrainOptions = TrainOptions(steps=500_000, batch=352, lr=1.375e-4, ema=0.0)
     finetune: TrainOptions = TrainOptions(steps=100_000, batch=352, lr=1.375e-4, ema=0.0)
     real_share: float = Field(0.5, gt=0, le=1)
-    steps: int = Field(36, ge=2)
+    steps: int = Field(36, ge=1)
     score: ScoreOptions = ScoreOptions()
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -105,35 +105,37 @@ _TINY: Mapping[str, Any] = {
     "data": {"views": 4, "voxel": 0.015, "stored": 4096, "surface": 10_000, "volume": 16_384, "near": 8192},
     "cloud_points": 1024,
     "surface_points": 1024,
-    "queries": 512,
-    "poses": 4,
+    "queries": 2048,
+    "poses": 8,
     # the published weight of the KL term ends a short training at the prior: the latent then says nothing
     "vae": {
-        "side": 32,
-        "latent": 8,
+        "side": 64,
+        "latent": 4,
         "hidden": 32,
         "blocks": 3,
         "width": 16,
-        "start": 8,
-        "depth": 3,
+        "start": 4,  # fine planes cost most, and thin parts need them: narrow where fine
+        "depth": 4,
         "groups": 4,  # without a normalisation a short training stands still for its first half
         "near_weight": 1.0,
-        "kl_weight": 1e-4,
+        "kl_weight": 3e-4,
     },
+    # a short training learns what a scan means on average, which it needs at high noise, and nothing finer: it is
+    # trained there, and one step of the sampler reads out that mean. More steps made its answers worse
     "denoiser": {
-        "channels": (32, 64, 96),
+        "channels": (16, 32, 64, 96),
         "embedding": 64,
         "condition": 16,
         "hidden": 32,
-        "start": 16,
-        "depth": 2,
+        "start": 8,
+        "depth": 3,
         "blocks": 3,
-        "log_mean": 1.0,  # a short training has to learn what the scan means first, which high noise asks for
+        "log_mean": 3.0,
     },
-    "vae_train": {"steps": 700, "batch": 12, "lr": 3e-3, "ema": 0.99},
-    "pretrain": {"steps": 700, "batch": 16, "lr": 1e-3, "ema": 0.995},
-    "finetune": {"steps": 250, "batch": 16, "lr": 5e-4, "ema": 0.99},
-    "steps": 8,
+    "vae_train": {"steps": 1500, "batch": 6, "lr": 3e-3, "ema": 0.99},
+    "pretrain": {"steps": 500, "batch": 16, "lr": 2e-3, "ema": 0.99},
+    "finetune": {"steps": 120, "batch": 16, "lr": 1e-3, "ema": 0.97},
+    "steps": 1,
     "score": {"volume": 16_384, "resolution": 64, "points": 10_000},
 }
 

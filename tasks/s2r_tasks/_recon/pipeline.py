@@ -37,7 +37,11 @@ class Pipeline:
     def trivial(self, name: str, workdir: Path) -> TaskResult:
         """Score an answer that knows nothing of the scan."""
         answers, tests = trivial(name, self.shapes("corpus")), self._captured("captured-test")
-        fields = {shape.id: answers[shape.category] for shape in self.shapes("captured-test") if shape.id in tests}
+        fields = {
+            shape.id: answers[shape.category]
+            for shape in self.shapes("captured-test")
+            if shape.id in tests and shape.category in answers
+        }
         return self._scores(fields, {}, workdir, training.SHARED_SEED)
 
     def scored(self, arm: Arm, seed: int, workdir: Path) -> TaskResult:
@@ -191,7 +195,10 @@ class Pipeline:
             return training.CloudItems([], corpus.latents, {}, self.options)
         own, scale = training.read_latents(self._latents(vae, shapes)), corpus.latents
         latents = training.Latents(own.mean, own.spread, own.poses, scale.shift, scale.scale)
-        return training.CloudItems(shapes, latents, self._captured("captured-train"), self.options)
+        scans = self._captured("captured-train")
+        for name in sorted(ids - ({shape.id for shape in shapes} & set(scans))):
+            self.shelf.tell(f"recon: {name} is not learned from: hardly a point was captured of it, or it has no inside")
+        return training.CloudItems(shapes, latents, scans, self.options)
 
     def _finetuned(
         self,
@@ -225,7 +232,7 @@ class Pipeline:
         kept = dict.fromkeys(CATEGORIES, 0)
         for shape in self.shapes("captured-test"):
             if shape.id not in fields:
-                failures[shape.id] = "its captured views hold hardly a point of it"
+                failures[shape.id] = "no answer: its captured views hold hardly a point of it, or the corpus lacks its kind"
                 continue
             truth, field = truth_of(shape, self.options.score), fields[shape.id]
             mesh = mesh_of(field, self.options.score.resolution)

@@ -29,7 +29,13 @@ SHRINK = (0.7, 1.0)  # the autoencoder also sees smaller shapes
 
 
 def fit_vae(folder: Path, shapes: Sequence[Shape], options: ReconOptions, seed: int, device: str) -> None:
-    """Train the autoencoder on shapes and leave its weights in `folder`; a killed training continues."""
+    """Train the autoencoder on shapes and leave its weights in `folder`; a killed training continues.
+
+    Raises:
+        DataError: there is no shape.
+    """
+    if not shapes:
+        raise DataError("no corpus object has an inside to learn: all are open shells, or there are none")
     torch.manual_seed(seed_of(seed, "vae"))
     network = TriplaneVae(options.vae)
     loop = Loop(network, options.vae_train, seed=seed, device=device, workdir=folder / "work")
