@@ -197,7 +197,7 @@ class Pipeline:
         latents = training.Latents(own.mean, own.spread, own.poses, scale.shift, scale.scale)
         scans = self._captured("captured-train")
         for name in sorted(ids - ({shape.id for shape in shapes} & set(scans))):
-            self.shelf.tell(f"recon: {name} is not learned from: hardly a point was captured of it, or it has no inside")
+            self.shelf.tell(f"recon: {name} is not learned from: it has no scan or no inside")
         return training.CloudItems(shapes, latents, scans, self.options)
 
     def _finetuned(
@@ -232,7 +232,7 @@ class Pipeline:
         kept = dict.fromkeys(CATEGORIES, 0)
         for shape in self.shapes("captured-test"):
             if shape.id not in fields:
-                failures[shape.id] = "no answer: its captured views hold hardly a point of it, or the corpus lacks its kind"
+                failures[shape.id] = "its captured views hold hardly a point of it, or the corpus lacks its kind"
                 continue
             truth, field = truth_of(shape, self.options.score), fields[shape.id]
             mesh = mesh_of(field, self.options.score.resolution)
