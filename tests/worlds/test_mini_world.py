@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from s2r_bench import workers
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.geometry.points import world_points
 from s2r_bench.seeds import frame_seeds
@@ -14,7 +15,7 @@ from s2r_bench.worlds import open_world
 from s2r_bench.worlds.custom import open as open_folder
 from s2r_bench.worlds.mini import MiniWorld
 from s2r_bench.worlds.mini import open as open_mini
-from s2r_bench.worlds.mini.build import build_pairs, scene_stage, worker_count
+from s2r_bench.worlds.mini.build import build_pairs, scene_stage
 from s2r_bench.worlds.mini.objects import CaptureJob, captured_depths, object_frames, object_stage
 from s2r_bench.worlds.mini.options import MiniOptions
 
@@ -193,5 +194,5 @@ def test_wrong_names_are_refused(world: MiniWorld, home: Path) -> None:
 
 def test_workers_are_capped_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S2R_WORKERS", "3")
-    assert worker_count(MiniOptions.preset("smoke")) == 3
-    assert worker_count(MiniOptions.preset("smoke", {"workers": 1})) == 1
+    assert workers.count() == 3
+    assert workers.count(1) == 1

@@ -2,18 +2,16 @@
 
 import json
 import multiprocessing
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from s2r_bench import workers
 from s2r_bench.errors import EnvironmentLacksError
 from s2r_bench.files import held, write_text
 from s2r_bench.geometry.camera import intrinsics
@@ -112,27 +110,21 @@ def build_pairs(options: MiniOptions, split: Part, folder: Path, progress: Progr
     jobs = [RoomJob(options, split, index, folder) for index in range(options.rooms(split))]
     with held(folder.with_name(folder.name + ".lock")):
         if not (folder / "cameras.json").is_file():
-            poses = _run(jobs, min(worker_count(options), len(jobs)), progress)
+            poses = _run(jobs, min(workers.count(options.workers), len(jobs)), progress)
             _write_cameras(options, split, folder, poses)
 
 
-def worker_count(options: MiniOptions) -> int:
-    """Processes to use: the option, else S2R_WORKERS, else the cores this process may use."""
-    wanted = options.workers or int(os.environ.get("S2R_WORKERS", "0") or 0)
-    return wanted or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-def _run(jobs: list[RoomJob], workers: int, progress: Progress | None) -> dict[str, dict[str, list[list[float]]]]:
+def _run(jobs: list[RoomJob], processes: int, progress: Progress | None) -> dict[str, dict[str, list[list[float]]]]:
     """Poses of every room by scene id."""
     made: dict[str, dict[str, list[list[float]]]] = {}
-    if workers <= 1:
+    if processes <= 1:
         for job in jobs:
             made[job.scene] = build_room(job)
             _tell(progress, len(made), len(jobs))
         return made
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
     try:
-        with main_left_alone():
+        with workers.main_left_alone():
             waiting: dict[Future[dict[str, list[list[float]]]], str] = {
                 pool.submit(build_room, job): job.scene for job in jobs
             }
@@ -171,20 +163,6 @@ def _write_cameras(
         "cam_to_world": by_name,
     }
     write_text(folder / "cameras.json", json.dumps(cameras))
-
-
-@contextmanager
-def main_left_alone() -> Iterator[None]:
-    """Spawned workers do not run the caller's script again: they need this module only."""
-    main = sys.modules["__main__"]
-    kept = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
-    try:
-        for name in kept:
-            setattr(main, name, None)
-        yield
-    finally:
-        for name, value in kept.items():
-            setattr(main, name, value)
 
 
 @lru_cache(maxsize=4)

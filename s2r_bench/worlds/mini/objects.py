@@ -1,17 +1,15 @@
 """Single objects on a stage, and captures of any view of this world, on all cores."""
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 
-from s2r_bench.errors import DataError, EnvironmentLacksError, UsageError
+from s2r_bench.errors import DataError, UsageError
 from s2r_bench.geometry.camera import intrinsics
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.types import CadModel, DepthArray, DepthFrame
-from s2r_bench.worlds.mini.build import cached_stage, main_left_alone
+from s2r_bench.workers import each
+from s2r_bench.worlds.mini.build import cached_stage
 from s2r_bench.worlds.mini.cameras import arc_poses
 from s2r_bench.worlds.mini.furniture import FurnitureModel, furniture_of
 from s2r_bench.worlds.mini.options import FARTHEST_STORED_M, MiniOptions
@@ -20,7 +18,6 @@ from s2r_bench.worlds.mini.scene import Stage
 from s2r_bench.worlds.mini.sensor import VirtualSensor
 
 OBJECT, CAPTURE = "object-", "capture-"
-FEWEST_FOR_POOL = 16  # starting processes costs as much as some captures
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +52,7 @@ def captured_depths(jobs: Sequence[CaptureJob], workers: int) -> list[DepthArray
         DataError: a view of another world.
         EnvironmentLacksError: a worker died.
     """
-    if workers <= 1 or len(jobs) < FEWEST_FOR_POOL:
-        return [captured_depth(job) for job in jobs]
-    context = multiprocessing.get_context("spawn")
-    try:
-        with main_left_alone(), ProcessPoolExecutor(workers, mp_context=context) as pool:
-            return list(pool.map(captured_depth, jobs, chunksize=4))
-    except BrokenProcessPool:
-        raise EnvironmentLacksError(
-            "a process that captures views died (out of memory?); run again to continue, with S2R_WORKERS=1 to use less"
-        ) from None
+    return each(captured_depth, jobs, workers, "capturing views")
 
 
 def captured_depth(job: CaptureJob) -> DepthArray:

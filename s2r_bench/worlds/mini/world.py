@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from s2r_bench import workers
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import FrameSeed, frame_seeds
 from s2r_bench.simulator import PairSet
 from s2r_bench.types import CATEGORIES, CadModel, DepthFrame
 from s2r_bench.worlds.base import ObjectSplit, Split
-from s2r_bench.worlds.mini.build import build_pairs, worker_count
+from s2r_bench.worlds.mini.build import build_pairs
 from s2r_bench.worlds.mini.furniture import make_object
 from s2r_bench.worlds.mini.objects import OBJECT, CaptureJob, captured_depths, object_frames, object_stage
 from s2r_bench.worlds.mini.options import FIRST_OBJECT, MiniOptions
@@ -115,7 +116,7 @@ class MiniWorld:
         """
         whole = [self._whole(frame) for frame in frames]
         jobs = [CaptureJob(self.options, frame, seed) for frame, seed in zip(whole, seeds, strict=True)]
-        depths = captured_depths(jobs, worker_count(self.options))
+        depths = captured_depths(jobs, workers.count(self.options.workers))
         return [
             big.with_depth(depth).strided(big.size[1] // frame.size[1])
             for big, frame, depth in zip(whole, frames, depths, strict=True)

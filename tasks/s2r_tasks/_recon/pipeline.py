@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from s2r_bench import workers
 from s2r_bench.files import whole
 from s2r_bench.geometry.io import write_mesh
 from s2r_bench.records import Score, content_key
@@ -66,12 +67,16 @@ class Pipeline:
         """Shapes of a part of the world that have an inside, with labels kept on the shelf."""
         every = self._shapes.setdefault(split, [])
         if not every:
-            data, labels = self.options.data, self.shelf.root / "labels"
-            self.shelf.tell(f"recon: shapes of {split}")
-            every += [
-                shape_of(model, data.surface, data.volume, data.near, data.near_std, labels)
-                for model in self.models(split)
-            ]
+            data, models = self.options.data, self.models(split)
+            sizes = {name: getattr(data, name) for name in ("surface", "volume", "near", "near_std")}
+            make = partial(shape_of, **sizes, folder=self.shelf.root / "labels")
+
+            def label(_: Path) -> None:  # on all cores the first time; reading them again is quick
+                workers.each(make, models, workers.count(), "labelling shapes")
+
+            about = {"world": self.world.key, "split": split, "sizes": sizes}
+            self.shelf.folder("recon-labelled", about, label, f"recon: shapes of {split}")
+            every += map(make, models)
         return [s for s in every if s.category in categories and not s.points.quality.open_shell]
 
     def _open_shells(self, split: ObjectSplit) -> dict[str, str]:
