@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from s2r_reports import figures
 from s2r_reports.frames import Entry, arm_names, long_frame
+from s2r_reports.shapes import Reconstruction, draw_reconstructions, kept_reconstructions
 from s2r_reports.summary import Summary, metrics_of
 from s2r_reports.views import Clouds, View, kept_clouds, kept_views
 
@@ -35,6 +36,11 @@ def draw(entries: Sequence[Entry], summary: Summary, out: Path) -> Pictures:
     facts = summary.facts
     prefix = _slug(f"{facts['task']}-{Path(facts['world']).name}-{facts['preset']}-{entries[0].group[:4]}")
     about = f"{facts['task']} on {facts['world']}, preset {facts['preset']}; captures: {facts['sensor']}"
+    shapes = _shapes(entries, summary)
+    if shapes:
+        path = draw_reconstructions(about, shapes, out / f"{prefix}-reconstructions.png")
+        drawn.titled.append((f"Reconstructions, first of each category: {about}", path))
+        return drawn
     views, clouds = _material(entries, summary, drawn)
     if views:
         arms = {arm: some[min(1, len(some) - 1)] for arm, some in views.items()}
@@ -71,6 +77,16 @@ def _material(
         else:
             clouds[arm] = cloud
     return views, clouds
+
+
+def _shapes(entries: Sequence[Entry], summary: Summary) -> dict[str, dict[str, Reconstruction]]:
+    """Arm -> reconstructions of its first seed that kept any, where the group's task keeps such."""
+    names = arm_names(entries)
+    found: dict[str, dict[str, Reconstruction]] = {}
+    for entry in sorted(entries, key=lambda one: one.record.spec.seed):
+        arm = names[entry.record.spec.key]
+        found[arm] = found.get(arm) or kept_reconstructions(entry)
+    return {arm: found[arm] for arm in summary.arms if found.get(arm)}
 
 
 def _panels(frame: "pd.DataFrame", summary: Summary) -> Mapping[str, Mapping[str, Mapping[str, float]]]:

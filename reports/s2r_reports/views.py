@@ -44,22 +44,24 @@ def kept_views(entry: Entry) -> list[View]:
     """The views that the run kept; none where its folder or files are gone."""
     return [
         View(str(arrays["id"]), arrays["clean"], arrays["captured"], arrays["simulated"])
-        for arrays in map(_read, sorted(_artifacts(entry).glob("view_*.npz")))
+        for arrays in map(read_arrays, sorted(artifacts(entry).glob("view_*.npz")))
         if arrays is not None
     ]
 
 
 def kept_clouds(entry: Entry) -> Clouds | None:
     """The clouds that the run kept; None where there are none."""
-    arrays = _read(_artifacts(entry) / "clouds.npz")
+    arrays = read_arrays(artifacts(entry) / "clouds.npz")
     return None if arrays is None else Clouds(**{**arrays, "id": str(arrays["id"])})
 
 
-def _artifacts(entry: Entry) -> Path:
+def artifacts(entry: Entry) -> Path:
+    """The folder of what a run kept; one that does not exist where the run's own is not known."""
     return (entry.folder or Path("no-such-folder")) / "artifacts"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_arrays(path: Path) -> dict[str, Any] | None:
+    """The arrays of a file, None where it is missing or damaged."""
     # a damaged file is treated as a missing one: the report names it, and still shows the rest
     try:
         with np.load(path, allow_pickle=False) as arrays:

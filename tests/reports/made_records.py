@@ -65,3 +65,16 @@ def keep_artifacts(folder: Path, noise: float) -> Path:
     np.savez_compressed(kept / "clouds.npz", id=np.array("a/0"), world_from_cam=np.eye(4), **sides)
     (kept / "world.json").write_text(json.dumps({"name": "mini", "sensor": SENSOR}), encoding="utf-8")
     return folder
+
+
+def keep_shape(folder: Path, size: float) -> Path:
+    """A tetrahedron of some size as reconstruction of two objects, as the task recon writes them."""
+    kept = folder / "artifacts"
+    kept.mkdir(parents=True)
+    points = np.random.default_rng(0).uniform(-1, 1, (300, 3)).astype(np.float32)
+    corners = size * np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
+    faces = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], np.int32)
+    for name in ("a", "b"):
+        sides = {"scan": points, "surface": points, "vertices": corners, "faces": faces}
+        np.savez_compressed(kept / f"shape_{name}.npz", id=np.array(name), **sides)
+    return folder

@@ -4,10 +4,14 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from s2r_bench.errors import DataError, UsageError
 from s2r_reports.document import terminal, write_report
+from s2r_reports.shapes import seen
+
+SIZES = {"floor": 0.5, "ours": 0.8, "ceiling": 1.0}
 
 
 @pytest.fixture
@@ -81,3 +85,23 @@ def test_a_task_that_is_not_known_is_shown_as_it_is(made: ModuleType, tmp_path: 
     other = type(record)(spec, record.scores, {}, record.environment, {})
     write_report([other], tmp_path, ("md", "csv"))
     assert "| mae | 0.0100" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_reconstructions_are_drawn_beside_each_other(made: ModuleType, tmp_path: Path) -> None:
+    runs = [(made.record(name, w1=0.01), made.keep_shape(tmp_path / name, size)) for name, size in SIZES.items()]
+    (tmp_path / "floor" / "artifacts" / "shape_b.npz").write_bytes(b"PK damaged")
+    written = write_report(runs, tmp_path / "report")
+    assert [path.name for path in written if path.suffix == ".png"] == [
+        next(path.name for path in written if path.name.endswith("-reconstructions.png"))
+    ]
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "Reconstructions, first of each category" in text
+    assert "no views kept" not in text
+
+
+def test_a_viewer_in_front_sees_right_as_right_and_near_as_near() -> None:
+    right, up, near = seen(np.eye(3)).T
+    assert right[0] > 0 > right[2]  # +x to the right; what stands in front moves to the left
+    assert up[1] > 0 > up[2]  # looked down upon, what is nearer stands lower
+    assert near.min() > 0
+    np.testing.assert_allclose(np.linalg.norm(seen(np.eye(3)), axis=1), 1)
