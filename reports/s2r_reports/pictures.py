@@ -38,6 +38,8 @@ def draw(entries: Sequence[Entry], summary: Summary, out: Path) -> Pictures:
     about = f"{facts['task']} on {facts['world']}, preset {facts['preset']}; captures: {facts['sensor']}"
     shapes = _shapes(entries, summary)
     if shapes:
+        lacking = [arm for arm in summary.arms if arm not in shapes]
+        drawn.missing += [f"{arm}: no reconstructions kept by its runs, so it has no picture" for arm in lacking]
         path = draw_reconstructions(about, shapes, out / f"{prefix}-reconstructions.png")
         drawn.titled.append((f"Reconstructions, first of each category: {about}", path))
         return drawn

@@ -1,6 +1,6 @@
 """Reconstructions side by side: the scan, the CAD it is of, and what each arm's network made of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2r_bench.files import whole
+from s2r_bench.geometry.render import RayScene
+from s2r_bench.types import Mesh
 from s2r_reports.frames import Entry
 from s2r_reports.views import artifacts, read_arrays
 
@@ -16,10 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = NDArray[np.float32]
+PARTS = ("scan", "surface", "vertices", "faces")
 YAW_DEG, PITCH_DEG = 35, 25
 DPI = 90
-LIGHT = np.array([0.3, 0.6, 0.74])
+LIGHT = np.array([0.46, 0.75, 0.47])  # from above and in front, to the right
 COLOUR = np.array([0.36, 0.55, 0.78])
+REACH = (1.45, 1.3)  # half the width and height that is shown, in units of the object frame
+PIXELS_PER_UNIT = 80
+AWAY = 12.0  # of the viewer: far enough to see hardly any perspective, as the points are drawn without
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +34,10 @@ class Reconstruction:
 
     Attributes:
         id: of the object.
-        scan: (N, 3) what the network saw; empty for references, which see nothing.
+        scan: (N, 3) its captured cloud, of which the network saw a draw; empty for references, which see nothing.
         surface: (M, 3) samples of the CAD.
         vertices, faces: (V, 3) and (F, 3) of the reconstruction; maybe empty.
-        iou: of the run's first score of it, None where there is none.
+        iou: what the run scored it, None where it did not.
     """
 
     id: str
@@ -48,9 +54,8 @@ def kept_reconstructions(entry: Entry) -> dict[str, Reconstruction]:
     found: dict[str, Reconstruction] = {}
     for path in sorted(artifacts(entry).glob("shape_*.npz")):
         arrays = read_arrays(path)
-        if arrays is not None:
-            name = str(arrays["id"])
-            parts = {key: arrays[key] for key in ("scan", "surface", "vertices", "faces")}
+        if arrays is not None and {"id", *PARTS} <= set(arrays):
+            name, parts = str(arrays["id"]), {key: arrays[key] for key in PARTS}
             found[name] = Reconstruction(id=name, **parts, iou=scores.get(name))
     return found
 
@@ -86,10 +91,15 @@ def draw_reconstructions(title: str, arms: Mapping[str, Mapping[str, Reconstruct
 
 def seen(points: NDArray[np.floating]) -> NDArray[np.float64]:
     """(N, 3) object frame -> right, up, towards the viewer, who stands in front, to the right and above."""
+    return np.asarray(points @ _axes().T, np.float64)
+
+
+def _axes() -> NDArray[np.float64]:
+    """(3, 3): the directions right, up and towards the viewer, in the object frame."""
     yaw, pitch = np.radians(YAW_DEG), np.radians(PITCH_DEG)
     turn = np.array([[np.cos(yaw), 0, -np.sin(yaw)], [0, 1, 0], [np.sin(yaw), 0, np.cos(yaw)]])
     tilt = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
-    return np.asarray(points @ (tilt @ turn).T, np.float64)
+    return np.asarray(tilt @ turn)
 
 
 def _points(axis: "Axes", points: Array) -> None:
@@ -99,24 +109,30 @@ def _points(axis: "Axes", points: Array) -> None:
 
 
 def _mesh(axis: "Axes", one: Reconstruction) -> None:
-    from matplotlib.collections import PolyCollection
-
     if len(one.faces):
-        corners = seen(one.vertices)[one.faces]
-        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-        # light falls on both sides: the way round of the faces must not matter
-        shade = 0.35 + 0.65 * np.abs(normal @ LIGHT)
-        order = np.argsort(corners[:, :, 2].mean(1))
-        polygons: Sequence[NDArray[np.float64]] = list(corners[order, :, :2])
-        colours = np.clip(shade[order, None] * COLOUR, 0, 1)
-        axis.add_collection(PolyCollection(polygons, facecolors=colours, edgecolors=colours, linewidths=0.2))
+        axis.imshow(_image(one), extent=(-REACH[0], REACH[0], -REACH[1], REACH[1]))
     axis.set_xlabel("" if one.iou is None else f"IoU {100 * one.iou:.0f} %", fontsize=7)
 
 
+def _image(one: Reconstruction) -> NDArray[np.float64]:
+    """(H, W, 4): the mesh lit from the viewer, transparent beside it. One picture, however many faces there are."""
+    scene = RayScene([Mesh(one.vertices.astype(np.float64), one.faces.astype(np.int64))])
+    height, width = (2 * PIXELS_PER_UNIT * np.array(REACH[::-1])).astype(int)
+    focal = AWAY * PIXELS_PER_UNIT
+    K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
+    right, up, near = _axes()
+    pose = np.eye(4)
+    pose[:3] = np.stack([right, -up, -near, AWAY * near], 1)
+    found = scene.render(K, pose, (int(height), int(width)))
+    image = np.zeros((height, width, 4))
+    image[..., :3] = (0.35 + 0.65 * np.abs(found.normals @ LIGHT))[..., None] * COLOUR
+    image[..., 3] = found.depth > 0
+    return np.clip(image, 0, 1)
+
+
 def _frame(axis: "Axes") -> None:
-    axis.set_xlim(-1.45, 1.45)
-    axis.set_ylim(-1.3, 1.3)
+    axis.set_xlim(-REACH[0], REACH[0])
+    axis.set_ylim(-REACH[1], REACH[1])
     axis.set_aspect("equal")
     axis.set_xticks([])
     axis.set_yticks([])

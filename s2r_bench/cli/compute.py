@@ -1,12 +1,15 @@
 """run, train, simulate, evaluate: the commands that compute."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from s2r_bench.cli import common
 from s2r_bench.cli.session import Session
+
+if TYPE_CHECKING:
+    from s2r_bench.config import Named
 
 MethodName = Annotated[str, typer.Option("--method", "-m", help="A name, file.py:Class, or a checkpoint folder.")]
 MethodNames = Annotated[
@@ -200,7 +203,7 @@ def evaluate(
 ) -> int:
     """Score simulators on a task; those that need it are fitted first."""
     from s2r_bench.cli.grid import run_grid
-    from s2r_bench.cli.prepare import check_options, task_options
+    from s2r_bench.cli.prepare import check_options, opened, task_options
     from s2r_bench.config import load_suite
 
     given = task_options(task, shots, ways)
@@ -211,18 +214,21 @@ def evaluate(
         "allow_leakage": allow_leakage or None,
     }
     sets = [*(set_ or []), *(f"task.{name}={value}" for name, value in given.items())]
-    base = {"methods": ["no-sim", "gaussian-binned", "sd", "ours", *_top(task)], "name": task}
+    base = {"methods": ["no-sim", "gaussian-binned", "sd", "ours"], "name": task}
     suite = load_suite(str(config) if config else None, base=base, sets=sets, flags=flags)
     check_options(str(config) if config else None, suite)
+    if not method and not config and opened(session, suite).owns_sensor:
+        suite = suite.model_copy(update={"methods": (*suite.methods, *_top(suite.task.name))})
     return run_grid(session, suite, overwrite=overwrite, refit="failed", dry_run=dry_run, report_to=None, report=False)
 
 
-def _top(task: str) -> list[str]:
+def _top(task: str) -> list["Named"]:
     """The method that a task measures all others against, where there is one: its gap closed is empty without it."""
+    from s2r_bench.config import Named
     from s2r_bench.registry import METHODS, TASKS, module, names
 
     anchors = getattr(getattr(module(TASKS, task), "task", None), "anchors", ())
-    return [name for name in anchors[1:] if name in names(METHODS)]
+    return [Named(name=name) for name in anchors[1:] if name in names(METHODS)]
 
 
 def _checked(word: str) -> str:

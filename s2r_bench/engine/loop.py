@@ -76,8 +76,9 @@ class Loop:
         """Prepare; a checkpoint in `workdir` is picked up where it stopped."""
         from accelerate import Accelerator
 
-        precision = _precision(options.precision, device)
-        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
+        # accelerate keeps one precision a process, but loops of two may follow each other: autocast is ours
+        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no")
+        self.half = _precision(options.precision, device) == "bf16"
         self.options, self.seed, self.workdir = options, seed, workdir
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         optimiser = torch.optim.AdamW(trained, lr=options.lr, weight_decay=options.weight_decay)
@@ -134,7 +135,7 @@ class Loop:
         moved = {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
         # dropout draws from the global generator: it too must be a function of the step
         torch.manual_seed(seed_of(self.seed, "layers", self.step, self.accelerator.process_index))
-        with self.accelerator.autocast():
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.half):
             value = loss(self.network, moved, generator)
         self.accelerator.backward(value)
         self.accelerator.clip_grad_norm_(self.named.values(), self.options.clip)

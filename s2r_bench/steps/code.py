@@ -26,6 +26,7 @@ CARRIERS = frozenset(
         "store",
         "task",
         "types",
+        "workers",
         "worlds",
     }
 )

@@ -211,3 +211,14 @@ def test_a_plan_makes_no_world(cli_here, home, words):
     assert code == 0, err
     assert not home.exists() or not any(home.rglob("*"))
     assert json.loads(out)
+
+
+def test_recon_is_measured_against_the_oracle_where_a_world_has_one(cli_here, pair_folder):
+    def planned(*words):
+        code, out, err = cli_here("evaluate", "-t", "recon", "--preset", "smoke", "-n", "--json", *words)
+        return code, {cell["arm"] for cell in json.loads(out).get("cells", [])}, err
+
+    assert planned()[1] >= {"no-sim", "ours", "oracle"}
+    assert "oracle" not in planned("-m", "no-sim")[1]
+    code, _, _ = planned("-d", pair_folder)
+    assert code == 2

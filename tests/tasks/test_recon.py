@@ -1,12 +1,14 @@
 """The task `recon`: splits, scores and protocols by hand, and the whole path at smoke size."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from s2r_bench import workers
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm
@@ -16,7 +18,7 @@ from s2r_bench.worlds.mini.furniture import make_object
 from s2r_tasks._recon.clouds import FEWEST_POINTS, cloud_of, make_clouds, read_clouds
 from s2r_tasks._recon.options import ReconOptions, ScoreOptions
 from s2r_tasks._recon.scoring import empty_chamfer, in_chunks, mesh_of, scores_of, truth_of
-from s2r_tasks._recon.shapes import few, half_simulated, shape_of
+from s2r_tasks._recon.shapes import few, half_simulated, label, shape_of
 from s2r_tasks._recon.training import fit_vae
 from s2r_tasks._recon.trivial import trivial
 from s2r_tasks.recon import Recon
@@ -173,24 +175,75 @@ def test_the_whole_path_is_deterministic_and_shares_what_it_can(smoke, tmp_path:
         assert {"scan", "surface", "vertices", "faces"} <= set(arrays)
 
 
+def test_one_network_a_category_learns_and_answers_its_own_kind_only(smoke, tmp_path: Path) -> None:
+    world, _, home = smoke
+    arm = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
+    options = ReconOptions.preset("smoke", {"per_category": True, "shots": "1"})
+
+    class Two(type(world)):  # type: ignore[misc]
+        def objects(self, split: str) -> list[CadModel]:
+            kept = {"corpus": ("chair",), "captured-test": ("chair", "bed")}.get(split, CATEGORIES)
+            return [model for model in super().objects(split) if model.category in kept]
+
+    two, shelf = Two(world.options, world.preset, home), Shelf(tmp_path / "shelf")
+    found = Recon(options).run(arm, two, 0, tmp_path, shelf)
+    assert {score.category for score in found.scores if score.sample != "all"} == {"chair"}
+    assert all("no bed" in why for why in found.failures.values())
+    assert found.failures
+    for kind in ("recon-vae", "recon-pretrained", "recon-finetuned"):
+        (folder,) = (shelf.root / kind).glob("*/done.json")
+        assert not (folder.parent / "work").exists()  # moments are not kept
+
+
+def test_shots_of_which_nothing_can_be_learned_are_refused(smoke, tmp_path: Path) -> None:
+    world, _, home = smoke
+
+    class Blind(type(world)):  # type: ignore[misc]
+        key = "blind"
+
+        def captured_views(self, models, views, seeds):
+            seen = super().captured_views(models, views, seeds)
+            return [[f.with_depth(np.zeros_like(f.depth)) for f in frames] for frames in seen]
+
+    arm = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
+    blind = Blind(world.options, world.preset, home)
+    with pytest.raises(DataError, match="none of the 6 captured objects"):
+        Recon(ReconOptions.preset("smoke", {"shots": "1"})).run(arm, blind, 0, tmp_path, Shelf(tmp_path / "shelf"))
+
+
+def test_labels_are_made_by_many_processes_as_by_one(smoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, _, _ = smoke
+    monkeypatch.setattr(workers, "FEWEST_FOR_POOL", 2)
+    monkeypatch.setenv("S2R_WORKERS", "2")
+    sizes = {"surface": 100, "volume": 100, "near": 100, "near_std": 0.05}
+    models = world.objects("corpus")[:3]
+    workers.each(partial(label, **sizes, folder=tmp_path), models, workers.count(), "labelling")
+    assert len(list(tmp_path.glob("*.npz"))) == 3
+    for model in models:
+        kept, made = shape_of(model, **sizes, folder=tmp_path), shape_of(model, **sizes, folder=None)
+        np.testing.assert_array_equal(kept.points.volume_inside, made.points.volume_inside)
+
+
 def test_a_killed_training_ends_in_the_same_scores(smoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from s2r_bench.engine import loop
 
     world, _, _ = smoke
     arm = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
-    task = Recon(ReconOptions.preset("smoke", {"pretrain.checkpoint_s": 1e-9, "vae_train.checkpoint_s": 1e-9}))
+    trainings = ("vae_train", "pretrain", "finetune")
+    often = {f"{name}.checkpoint_s": 1e-9 for name in trainings}
+    task = Recon(ReconOptions.preset("smoke", {**often, "shots": "1", "steps": 1, "denoiser.log_mean": 3.0}))
     whole = task.run(arm, world, 3, tmp_path / "whole", Shelf(tmp_path / "one"))
     steps, one_step = [], loop.Loop._one_step
 
     def dying(self, *arguments):  # dies in the second step of every training, once
         steps.append(1)
-        if len(steps) in (2, 5):
+        if len(steps) in (2, 5, 8):
             raise KeyboardInterrupt
         return one_step(self, *arguments)
 
     monkeypatch.setattr(loop.Loop, "_one_step", dying)
     broken = Shelf(tmp_path / "two")
-    for _ in range(2):
+    for _ in trainings:
         with pytest.raises(KeyboardInterrupt):
             task.run(arm, world, 3, tmp_path / "broken", broken)
     assert task.run(arm, world, 3, tmp_path / "broken", broken).scores == whole.scores
@@ -225,7 +278,7 @@ def test_what_the_corpus_lacks_is_named(smoke, tmp_path: Path) -> None:
     poor = Poor(world.options, world.preset, home)
     answer = Recon(options).run(Arm("box"), poor, 0, tmp_path, Shelf(tmp_path / "shelf"))
     assert {score.category for score in answer.scores} == set(CATEGORIES) - {"bed"}
-    assert all(name.startswith("bed") and "lacks its kind" in why for name, why in answer.failures.items())
+    assert all(name.startswith("bed") and "the corpus has no bed" in why for name, why in answer.failures.items())
     assert answer.failures
 
 

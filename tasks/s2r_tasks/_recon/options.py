@@ -75,9 +75,10 @@ class ReconOptions(Options):
     denoiser: DenoiserOptions = DenoiserOptions()
     pose: PoseOptions = PoseOptions()
     cloud: CloudOptions = CloudOptions()
-    vae_train: TrainOptions = TrainOptions(steps=200_000, batch=176, lr=6.9e-5, clip=0.35, ema=0.0)
-    pretrain: TrainOptions = TrainOptions(steps=500_000, batch=352, lr=1.375e-4, ema=0.0)
-    finetune: TrainOptions = TrainOptions(steps=100_000, batch=352, lr=1.375e-4, ema=0.0)
+    # fp32 as published; it also keeps a run's numbers from hanging on what the card can do
+    vae_train: TrainOptions = TrainOptions(steps=200_000, batch=176, lr=6.9e-5, clip=0.35, ema=0.0, precision="fp32")
+    pretrain: TrainOptions = TrainOptions(steps=500_000, batch=352, lr=1.375e-4, ema=0.0, precision="fp32")
+    finetune: TrainOptions = TrainOptions(steps=100_000, batch=352, lr=1.375e-4, ema=0.0, precision="fp32")
     real_share: float = Field(0.5, gt=0, le=1)
     steps: int = Field(36, ge=1)
     score: ScoreOptions = ScoreOptions()
@@ -88,6 +89,9 @@ class ReconOptions(Options):
     def _fits_together(self) -> "ReconOptions":
         if self.score.points > self.data.surface or self.score.volume > self.data.volume:
             raise ValueError("score.points and score.volume are at most data.surface and data.volume")
+        levels = max(len(self.denoiser.channels), self.denoiser.depth)
+        if self.vae.side // 2 < 2 ** (levels - 1) or self.vae.side < 2 ** (self.vae.depth - 1):
+            raise ValueError(f"vae.side = {self.vae.side} is too small for the levels of the plane networks")
         if self.real_share < 1 and self.finetune.batch < 2:
             raise ValueError("finetune.batch holds an item of either kind: at least 2, or real_share=1")
         return self
@@ -132,9 +136,9 @@ _TINY: Mapping[str, Any] = {
         "blocks": 3,
         "log_mean": 3.0,
     },
-    "vae_train": {"steps": 1500, "batch": 6, "lr": 3e-3, "ema": 0.99},
-    "pretrain": {"steps": 500, "batch": 16, "lr": 2e-3, "ema": 0.99},
-    "finetune": {"steps": 120, "batch": 16, "lr": 1e-3, "ema": 0.97},
+    "vae_train": {"steps": 1500, "batch": 6, "lr": 3e-3, "ema": 0.99, "precision": "fp32"},
+    "pretrain": {"steps": 500, "batch": 16, "lr": 2e-3, "ema": 0.99, "precision": "fp32"},
+    "finetune": {"steps": 120, "batch": 16, "lr": 1e-3, "ema": 0.97, "precision": "fp32"},
     "steps": 1,
     "score": {"volume": 16_384, "resolution": 64, "points": 10_000},
 }
@@ -158,9 +162,9 @@ ReconOptions.presets = {
             "blocks": 2,
             "groups": 4,
         },
-        "vae_train": {"steps": 2, "batch": 2},
-        "pretrain": {"steps": 2, "batch": 2},
-        "finetune": {"steps": 2, "batch": 2},
+        "vae_train": {"steps": 2, "batch": 2, "precision": "fp32"},
+        "pretrain": {"steps": 2, "batch": 2, "precision": "fp32"},
+        "finetune": {"steps": 2, "batch": 2, "precision": "fp32"},
         "steps": 2,
         "score": {"volume": 512, "resolution": 16, "points": 200},
     },
@@ -180,9 +184,9 @@ ReconOptions.presets = {
             "kl_weight": 1e-4,
         },
         "denoiser": {"channels": (64, 128, 256), "embedding": 128, "hidden": 64, "start": 16},
-        "vae_train": {"steps": 20_000, "batch": 32, "lr": 5e-4, "ema": 0.999},
-        "pretrain": {"steps": 20_000, "batch": 64, "lr": 5e-4, "ema": 0.999},
-        "finetune": {"steps": 5000, "batch": 64, "lr": 2e-4, "ema": 0.999},
+        "vae_train": {"steps": 20_000, "batch": 32, "lr": 5e-4, "ema": 0.999, "precision": "fp32"},
+        "pretrain": {"steps": 20_000, "batch": 64, "lr": 5e-4, "ema": 0.999, "precision": "fp32"},
+        "finetune": {"steps": 5000, "batch": 64, "lr": 2e-4, "ema": 0.999, "precision": "fp32"},
         "steps": 18,
         "score": {"resolution": 128},
     },

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from s2r_bench import workers
+from s2r_bench.errors import DataError
 from s2r_bench.files import whole
 from s2r_bench.geometry.io import write_mesh
 from s2r_bench.records import Score, content_key
@@ -23,7 +24,7 @@ from s2r_tasks._recon.clouds import Cloud, Frames
 from s2r_tasks._recon.network import Reconstructor
 from s2r_tasks._recon.options import ReconOptions
 from s2r_tasks._recon.scoring import Logits, Truth, in_chunks, mesh_of, scores_of, truth_of
-from s2r_tasks._recon.shapes import Shape, half_simulated, mixed, shape_of, shots_of
+from s2r_tasks._recon.shapes import Shape, half_simulated, label, mixed, shape_of, shots_of
 from s2r_tasks._recon.trivial import trivial
 
 ARTIFACTS = "artifacts"
@@ -37,27 +38,23 @@ class Pipeline:
 
     def trivial(self, name: str, workdir: Path) -> TaskResult:
         """Score an answer that knows nothing of the scan."""
-        answers, tests = trivial(name, self.shapes("corpus")), self._captured("captured-test")
-        fields = {
-            shape.id: answers[shape.category]
-            for shape in self.shapes("captured-test")
-            if shape.id in tests and shape.category in answers
-        }
-        return self._scores(fields, {}, workdir, training.SHARED_SEED)
+        answers, (tests, failures) = trivial(name, self.shapes("corpus")), self._tests()
+        fields = {shape.id: answers[shape.category] for shape in tests}
+        return self._scores(tests, fields, failures, workdir, training.SHARED_SEED)
 
     def scored(self, arm: Arm, seed: int, workdir: Path) -> TaskResult:
         """Pretrain, fine-tune where there are shots, reconstruct the captured test objects, score."""
-        tests = self._captured("captured-test")
-        groups = [[name] for name in CATEGORIES] if self.options.per_category else [list(CATEGORIES)]
+        (tests, failures), scans = self._tests(), self._captured("captured-test")
+        asked = [name for name in CATEGORIES if any(shape.category == name for shape in tests)]
+        groups = [[name] for name in asked] if self.options.per_category else [list(CATEGORIES)]
         fields: dict[str, Logits] = {}
         learned = Counter[str]()
         for categories in groups:
             network, counts = self._network(arm, seed, categories)
             learned.update(counts)
-            shapes = [s for s in self.shapes("captured-test") if s.category in categories and s.id in tests]
-            latents = network.latent(shapes, tests, seed)
+            latents = network.latent([shape for shape in tests if shape.category in categories], scans, seed)
             fields |= {name: network.logits(latent) for name, latent in latents.items()}
-        result = self._scores(fields, tests, workdir, seed)
+        result = self._scores(tests, fields, failures, workdir, seed, scans)
         result.scores.extend(Score("all", "", name, float(count)) for name, count in learned.items())
         return result
 
@@ -69,21 +66,32 @@ class Pipeline:
         if not every:
             data, models = self.options.data, self.models(split)
             sizes = {name: getattr(data, name) for name in ("surface", "volume", "near", "near_std")}
-            make = partial(shape_of, **sizes, folder=self.shelf.root / "labels")
+            labels = self.shelf.root / "labels"
 
-            def label(_: Path) -> None:  # on all cores the first time; reading them again is quick
-                workers.each(make, models, workers.count(), "labelling shapes")
+            def make(_: Path) -> None:  # on all cores the first time; reading them again is quick
+                workers.each(partial(label, **sizes, folder=labels), models, workers.count(), "labelling shapes")
 
             about = {"world": self.world.key, "split": split, "sizes": sizes}
-            self.shelf.folder("recon-labelled", about, label, f"recon: shapes of {split}")
-            every += map(make, models)
+            self.shelf.folder("recon-labelled", about, make, f"recon: shapes of {split}")
+            every += [shape_of(model, **sizes, folder=labels) for model in models]
         return [s for s in every if s.category in categories and not s.points.quality.open_shell]
 
-    def _open_shells(self, split: ObjectSplit) -> dict[str, str]:
-        """Id -> why a shape is neither learned from nor scored."""
-        self.shapes(split)
-        why = "an open shell: its inside is a guess, and so would every IoU be"
-        return {shape.id: why for shape in self._shapes[split] if shape.points.quality.open_shell}
+    def _tests(self) -> tuple[list[Shape], dict[str, str]]:
+        """The shapes that are scored, and id -> why another is not: the same for every arm and reference."""
+        scans, taught = self._captured("captured-test"), {shape.category for shape in self.shapes("corpus")}
+        self.shapes("captured-test")
+        tests: list[Shape] = []
+        failures: dict[str, str] = {}
+        for shape in self._shapes["captured-test"]:
+            if shape.points.quality.open_shell:
+                failures[shape.id] = "an open shell: its inside is a guess, and so would every IoU be"
+            elif shape.category not in taught:
+                failures[shape.id] = f"the corpus has no {shape.category} with an inside to learn from"
+            elif shape.id not in scans:
+                failures[shape.id] = "its captured views hold hardly a point of it"
+            else:
+                tests.append(shape)
+        return tests, failures
 
     def models(self, split: ObjectSplit) -> list[CadModel]:
         """CAD models of a part of the world."""
@@ -145,7 +153,6 @@ class Pipeline:
             "data": o.data.model_dump(mode="json"),
             "options": o.model_dump(mode="json", include={"vae", "vae_train", "pose", "surface_points", "queries"}),
             "code": code_of(training),
-            "device": self.device,
         }
         vae = self.shelf.folder(
             "recon-vae",
@@ -185,8 +192,14 @@ class Pipeline:
         )
         models = [model for model in self.models("captured-train") if model.category in categories]
         counts = {"corpus_objects": len(items), "captured_objects": 0}
-        real = self._real_items(vae, shots_of(models, o.shots, seed), items)
-        if len(real):
+        learned = shots_of(models, o.shots, seed)
+        real = self._real_items(vae, learned, items)
+        if learned and not len(real):
+            raise DataError(
+                f"none of the {len(learned)} captured objects of {', '.join(categories)} to learn from has a scan and "
+                "an inside: ask for more shots, or 0"
+            )
+        if learned:
             counts["captured_objects"] = len(real)
             folder = self._finetuned(arm, seed, items, real, folder, about)
         network = training.load_denoiser(folder, o, self.device)
@@ -198,12 +211,11 @@ class Pipeline:
         shapes = [shape for shape in self.shapes("captured-train") if shape.id in ids] if ids else []
         if not shapes:
             return training.CloudItems([], corpus.latents, {}, self.options)
-        own, scale = training.read_latents(self._latents(vae, shapes)), corpus.latents
-        latents = training.Latents(own.mean, own.spread, own.poses, scale.shift, scale.scale)
         scans = self._captured("captured-train")
         for name in sorted(ids - ({shape.id for shape in shapes} & set(scans))):
             self.shelf.tell(f"recon: {name} is not learned from: it has no scan or no inside")
-        return training.CloudItems(shapes, latents, scans, self.options)
+        own = training.read_latents(self._latents(vae, shapes))
+        return training.captured_items(shapes, own, scans, corpus.latents, self.options)
 
     def _finetuned(
         self,
@@ -230,15 +242,19 @@ class Pipeline:
 
     # scores
 
-    def _scores(self, fields: Mapping[str, Logits], scans: Mapping[str, Cloud], workdir: Path, seed: int) -> TaskResult:
+    def _scores(
+        self,
+        tests: Sequence[Shape],
+        fields: Mapping[str, Logits],
+        failures: dict[str, str],
+        workdir: Path,
+        seed: int,
+        scans: Mapping[str, Cloud] | None = None,
+    ) -> TaskResult:
         scores: list[Score] = []
-        failures = self._open_shells("captured-test")
         artifacts: dict[str, str] = {}
-        kept = dict.fromkeys(CATEGORIES, 0)
-        for shape in self.shapes("captured-test"):
-            if shape.id not in fields:
-                failures[shape.id] = "its captured views hold hardly a point of it, or the corpus lacks its kind"
-                continue
+        kept = Counter[str]()
+        for shape in tests:
             truth, field = truth_of(shape, self.options.score), fields[shape.id]
             mesh = mesh_of(field, self.options.score.resolution)
             inside = in_chunks(field, truth.volume) >= 0
@@ -249,7 +265,7 @@ class Pipeline:
                 failures[shape.id] = str(reason)
             if kept[shape.category] < self.options.score.kept:
                 kept[shape.category] += 1
-                artifacts |= _keep(workdir, truth, mesh, scans.get(shape.id))
+                artifacts |= _keep(workdir, truth, mesh, (scans or {}).get(shape.id))
         return TaskResult(scores, failures, artifacts)
 
 

@@ -1,5 +1,6 @@
 """Training of the autoencoder, the latents that it gives, and training of the diffusion on clouds."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from s2r_bench.engine.checkpoint import read_tensors, write_tensors
-from s2r_bench.engine.loop import Loop, TrainOptions
+from s2r_bench.engine.loop import Loop, LoopResult, TrainOptions
 from s2r_bench.errors import DataError
 from s2r_bench.seeds import rng_of, seed_of, torch_rng
 from s2r_tasks._disco.augment import cluster_labels, drawn, moved, perturbed, random_pose
@@ -46,8 +47,7 @@ def fit_vae(folder: Path, shapes: Sequence[Shape], options: ReconOptions, seed: 
         items = [_vae_item(shapes[i], options, dice) for i in dice.integers(len(shapes), size=batch)]
         return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
 
-    result = loop.run(batch_at, partial(vae_loss, options.vae))
-    write_tensors(folder / WEIGHTS, result.weights)
+    _finish(folder, loop.run(batch_at, partial(vae_loss, options.vae)))
 
 
 def load_vae(folder: Path, options: ReconOptions, device: str) -> TriplaneVae:
@@ -124,7 +124,7 @@ def read_latents(folder: Path) -> Latents:
 
 
 class CloudItems:
-    """Batches of (latent, partial cloud, category): a function of seed and step.
+    """Batches of (latent, partial cloud, category): a function of seed and step, the same objects for any clouds.
 
     Args:
         shapes: in the order of `latents`.
@@ -147,7 +147,7 @@ class CloudItems:
         return len(self.clouds)
 
     def item(self, *seed: object) -> tuple[Tensor, Tensor, int]:
-        """One draw. Which object, pose and latent it is depends on `seed` alone, not on what an arm's clouds are."""
+        """One draw; object, pose and latent depend on `seed` alone. An object without a cloud gives way to another."""
         dice = rng_of(*seed)
         index = int(dice.integers(len(self.shapes)))
         while index not in self.clouds:
@@ -159,6 +159,14 @@ class CloudItems:
         )
         latent = self.latents.drawn(index, pose, torch_rng(*seed, "latent"))
         return latent, torch.from_numpy(cloud), self.shapes[index].number
+
+
+def captured_items(
+    shapes: Sequence[Shape], own: Latents, clouds: Mapping[str, Cloud], corpus: Latents, options: ReconOptions
+) -> CloudItems:
+    """Batches of captured objects; their latents (`own`) are scaled as the corpus' are."""
+    latents = Latents(own.mean, own.spread, own.poses, corpus.shift, corpus.scale)
+    return CloudItems(shapes, latents, clouds, options)
 
 
 def fit_denoiser(
@@ -198,8 +206,7 @@ def fit_denoiser(
         latent, cloud, category = zip(*items, strict=True)
         return {"latent": torch.stack(latent), "partial": torch.stack(cloud), "category": torch.tensor(category)}
 
-    result = loop.run(batch_at, partial(denoising_loss, options.denoiser))
-    write_tensors(folder / WEIGHTS, result.weights)
+    _finish(folder, loop.run(batch_at, partial(denoising_loss, options.denoiser)))
 
 
 def finetune(
@@ -242,12 +249,21 @@ def _vae_item(shape: Shape, options: ReconOptions, dice: np.random.Generator) ->
 
 def _shares(shares: Sequence[float], batch: int) -> list[int]:
     """Items of a batch for each share, all of the batch together, at least one each."""
-    counts = [max(1, round(share * batch)) for share in shares[:-1]]
-    return [*counts, max(1, batch - sum(counts))]
+    counts = [min(max(1, round(share * batch)), batch - 1) for share in shares[:-1]]
+    return [*counts, batch - sum(counts)]
+
+
+def _finish(folder: Path, result: LoopResult) -> None:
+    """Keep the weights, and not the moments that they were trained with."""
+    write_tensors(folder / WEIGHTS, result.weights)
+    shutil.rmtree(folder / "work", ignore_errors=True)
 
 
 def _load(network: torch.nn.Module, path: Path) -> None:
-    weights = read_tensors(path)
+    try:
+        weights = read_tensors(path)
+    except DataError as wrong:
+        raise DataError(f"{wrong}: delete {path.parent} and run again") from None
     own = {name: p.shape for name, p in network.named_parameters()}
     if {name: tensor.shape for name, tensor in weights.items()} != own:
         raise DataError(f"{path} is of another network; delete its folder and run again")
