@@ -34,7 +34,7 @@ class Subject:
         outcomes: what the checks found, by name.
         seen: what the first fit opened and wrote.
         handed: the pairs that the first fit was given.
-        report: what the first fit returned.
+        report: what the last fit returned.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ class Subject:
             made.take_sensor(self.capture)
         return made
 
-    def fit(self, pairs: HeldPairs, workdir: Path | None = None) -> Simulator:
+    def fit(self, pairs: HeldPairs, workdir: Path | None = None, seed: int = SEED) -> Simulator:
         """Another simulator, fitted to `pairs`."""
         made = self.new()
-        self.report = made.fit(pairs, Budget(), SEED, workdir)
+        self.report = made.fit(pairs, Budget(), seed, workdir)
         return made
 
     @cached_property

@@ -70,6 +70,7 @@ def _usable(name: str) -> str:
         )
     if name in known():
         raise UsageError(f"there is a method {name!r} already; give another --name")
-    if package in sys.stdlib_module_names or importlib.util.find_spec(package) is not None:
+    spec = importlib.util.find_spec(package)  # without an origin it is but a folder of that name
+    if package in sys.stdlib_module_names or (spec is not None and spec.origin is not None):
         raise UsageError(f"there is a Python package {package!r} already; give another --name")
     return name

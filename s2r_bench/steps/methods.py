@@ -82,7 +82,7 @@ def _listed(name: str, entries: list[EntryPoint], taken: bool) -> Listed:
     except UsageError as wrong:
         return Listed(name, "", " ".join(str(wrong).split()))
     told = inspect.getdoc(inspect.getmodule(method.cls)) or inspect.getdoc(method.cls) or method.cls.card.title
-    return Listed(name, f"{told.partition(chr(10))[0]} ({where})")
+    return Listed(name, f"{told.splitlines()[0]} ({where})")
 
 
 def check_name(word: str) -> str:
