@@ -71,9 +71,9 @@ class KinectDots(PhysicalSensor[KinectDotsConstants]):
     options_type: ClassVar[type[Options]] = KinectDotsOptions
     name: ClassVar[str] = "kinect-dots"
     searched: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "baseline_m": (0.02, 0.3),
         "noise_steps": (0.01, 20.0),
         "lateral_px": (0.05, 4.0),
+        "baseline_m": (0.02, 0.3),
     }
     options: KinectDotsOptions
 

@@ -32,6 +32,7 @@ from s2r_bench.simulator import Budget, Card, FitReport, PairSet, Simulator
 from s2r_bench.types import BoolArray, DepthFrame, DepthPair, FloatArray
 
 FOCAL_PX = 585.0  # of the 640 x 480 depth image in whose pixels the lateral noise was published
+LEAST_SHARE = 0.1  # of a spread counts as axial, whatever the lateral noise explains
 KNEE_RAD = np.radians(60.0)
 AXIAL = ("axial_m", "axial_quadratic", "axial_grazing")
 
@@ -94,10 +95,12 @@ class Nguyen(PhysicalSensor[NguyenConstants]):
             inside = bins == index
             if inside.sum() < FEWEST:
                 continue
-            spread = np.sqrt(max(half_spread(residual[inside]) ** 2 - variance[inside].mean(), 1e-12))
-            design.append(terms[inside].mean(0))
+            whole = half_spread(residual[inside])
+            # medians: beside an edge the slope is that of no surface; and some of a spread is always axial
+            spread = max(np.sqrt(max(whole**2 - np.median(variance[inside]), 0.0)), LEAST_SHARE * whole, 1e-6)
+            design.append(np.median(terms[inside], axis=0))
             spreads.append(spread)
-            weights.append(np.sqrt(inside.sum()) / max(spread, 1e-4))  # relative errors: near ranges count as much
+            weights.append(np.sqrt(inside.sum()) / spread)  # relative errors: near ranges count as much
         if not spreads:
             raise DataError(f"no bin of range and angle has {FEWEST} captured pixels: fit to more or larger frames")
         values = _non_negative(np.array(design), np.array(spreads), np.array(weights))

@@ -85,9 +85,9 @@ class Stereo(PhysicalSensor[StereoConstants]):
     options_type: ClassVar[type[Options]] = StereoOptions
     name: ClassVar[str] = "stereo"
     searched: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "baseline_m": (0.01, 0.15),
         "light_e": (50.0, 50000.0),
         "read_noise_e": (1.0, 400.0),
+        "baseline_m": (0.01, 0.15),
     }
     options: StereoOptions
 

@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 class Search:
-    """Multiplies and divides one number after the other by a factor that shrinks to its square root every round.
+    """Multiplies, or else divides, one number after the other by a factor for as long as that helps.
+
+    The factor shrinks to its square root every round.
 
     Args:
         trial: what is to become small, a pure function of the numbers.
@@ -53,19 +55,28 @@ class Search:
         factor = FIRST_FACTOR
         for _ in range(rounds):
             for name in self._start:
-                for step in (factor, 1 / factor):
-                    if most is not None and len(self._known) >= most:
-                        break
-                    low, high = self._bounds[name]
-                    moved = {**best, name: float(min(max(best[name] * step, low), high))}
-                    value = self._value(moved)
-                    if value < least:
-                        best, least = moved, value
-                        break
+                best, least = self._along(name, factor, best, least, most)
             curve.append(self._row(least))
             factor **= 0.5
         logger.info("fitted %s: distance %.4f after %d trials", best, least, len(self._known))
         return best, FitReport(len(self._known), self._seconds, len(self._start), tuple(curve))
+
+    def _along(
+        self, name: str, factor: float, best: dict[str, float], least: float, most: int | None
+    ) -> tuple[dict[str, float], float]:
+        """Move one number up, or else down, for as long as that helps."""
+        low, high = self._bounds[name]
+        for step in (factor, 1 / factor):
+            before = least
+            while most is None or len(self._known) < most:
+                moved = {**best, name: float(min(max(best[name] * step, low), high))}
+                value = self._value(moved)
+                if value >= least:
+                    break
+                best, least = moved, value
+            if least < before:
+                break
+        return best, least
 
     def _row(self, least: float) -> dict[str, float | str]:
         return {"stage": "search", "step": float(len(self._known)), "train_loss": least}
