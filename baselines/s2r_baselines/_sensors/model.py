@@ -145,7 +145,8 @@ class PhysicalSensor(ABC, Generic[ConstantsT]):
             self.constants = type(self.start)(**read_json(folder / FILE))
         except ValidationError as wrong:
             names = ", ".join(type(self.start).model_fields)
-            raise DataError(f"{folder / FILE}: expected {names} within bounds ({wrong}); fit again") from None
+            why = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in wrong.errors())
+            raise DataError(f"{folder / FILE}: expected {names} within bounds ({why}); fit again") from None
 
 
 def chosen(pairs: PairSet, count: int) -> list[DepthPair]:
