@@ -19,7 +19,7 @@ from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, wri
 from s2r_bench.errors import DataError, NotFittedError
 from s2r_bench.seeds import FrameSeed, seed_of, torch_rng
 from s2r_bench.simulator import PairSet
-from s2r_bench.types import DepthFrame, DepthPair
+from s2r_bench.types import DepthFrame
 
 WEIGHTS, NOTE = "generator.safetensors", "gigagan.json"
 
@@ -79,11 +79,6 @@ class Model:
         noise = torch.randn(1, self.net.noise, generator=torch_rng(seed.view, seed.session, "gigagan"))
         drawn = self.network(condition, noise.to(self.device))[0][0, :, :height, :width]
         return self.maps.decode(frame, drawn.cpu())
-
-    def seen_depth(self, pair: DepthPair) -> np.ndarray:
-        """The captured depth (H, W) where it counts as captured, else 0: what a perfect simulator would give."""
-        assert self.maps is not None  # asked of fitted models only
-        return np.where(self.maps.seen(pair).numpy(), pair.captured.depth, 0).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """The averaged generator and the code's constants; the discriminator is needed by nobody."""
