@@ -290,7 +290,7 @@ def test_r1_and_its_slope_by_hand():
     x, a = noise(3, 2, 4, 4).requires_grad_(), torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     penalty = r1_penalty([(a * x.square().sum((1, 2, 3))).view(3, 1, 1, 1)], x)
     square = float(x.detach().square().sum((1, 2, 3)).mean())
-    assert float(penalty) == pytest.approx(4 * 0.49 * square)
+    assert float(penalty.detach()) == pytest.approx(4 * 0.49 * square)
     (slope,) = torch.autograd.grad(penalty, a)
     assert float(slope) == pytest.approx(8 * 0.7 * square)
 
@@ -298,7 +298,7 @@ def test_r1_and_its_slope_by_hand():
 def test_r1_of_a_map_of_logits_is_the_mean_over_its_places():
     slopes = torch.arange(1.0, 17.0, dtype=torch.float64).view(1, 1, 4, 4)
     x = noise(2, 2, 4, 4).requires_grad_()
-    assert float(r1_penalty([slopes * x[:, :1]], x)) == pytest.approx(float(slopes.square().mean()))
+    assert float(r1_penalty([slopes * x[:, :1]], x).detach()) == pytest.approx(float(slopes.square().mean()))
 
 
 def test_r1_goes_through_the_whole_discriminator():
@@ -312,7 +312,7 @@ def test_r1_goes_through_the_whole_discriminator():
         return sum(part.sum() / part.numel() ** 0.5 for part in parts)
 
     each = [torch.autograd.grad(score(x[i : i + 1], i), x)[0].square().sum() for i in range(2)]
-    assert float(penalty) == pytest.approx(float(sum(each)) / 2)
+    assert float(penalty.detach()) == pytest.approx(float(sum(each)) / 2)
     penalty.backward()
     assert float(judge.levels[-1].attention.query_key.weight.grad.abs().max()) > 0
 
@@ -445,14 +445,16 @@ def test_average_follows_the_generator():
 
 
 def test_training_brings_the_drawn_depth_to_the_capture():
-    simulator, report = fitted(**{"train.steps": 60, "train.lr": 4e-3, "train.log_every": 10})
-    errors = [row["l1"] for row in report.curve]
-    assert errors[-1] < 0.6 * errors[0]
-    one = pair(9)
-    drawn = simulator.simulate([one.clean], [FrameSeed(0, 0)])[0]
-    both = drawn.valid & one.captured.valid
-    assert both.mean() > 0.5
-    assert np.corrcoef(drawn.depth[both], one.captured.depth[both])[0, 1] > 0.8
+    one, found = pair(9), []
+    for steps in (2, 60):
+        simulator, _ = fitted(**{"train.steps": steps, "train.lr": 4e-3})
+        drawn = simulator.simulate([one.clean], [FrameSeed(0, 0)])[0]
+        both = drawn.valid & one.captured.valid
+        assert both.mean() > 0.5
+        found.append((drawn.depth[both], one.captured.depth[both]))
+    errors = [float(np.median(np.abs(drawn - captured))) for drawn, captured in found]
+    assert errors[1] < 0.5 * errors[0]
+    assert np.corrcoef(*found[1])[0, 1] > 0.8
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path):
