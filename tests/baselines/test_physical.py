@@ -106,6 +106,13 @@ def test_a_killed_fit_ends_in_the_same_constants(cls, tmp_path, captured_pairs):
     assert continued == fresh.constants
 
 
+@pytest.mark.parametrize("cls", MODELS)
+def test_pairs_without_captures_are_refused(cls, captured_pairs):
+    pairs = captured_pairs(lambda frame, index: frame.with_depth(np.zeros_like(frame.depth)))
+    with pytest.raises(DataError, match="no captured pixel"):
+        cls(cls.options_type.preset("smoke")).fit(pairs, Budget(), 0)
+
+
 def noisy(frame, index, share):
     noise = share * RNG(index).standard_normal(frame.size)
     return frame.with_depth((frame.depth * np.exp(noise)).astype(np.float32))
@@ -151,12 +158,6 @@ def test_nguyen_comes_back_from_its_own_captures(captured_pairs):
     assert model.constants.axial_quadratic == pytest.approx(0.003, rel=0.15)
     assert model.constants.axial_grazing == 0.0001  # no steep surface was seen
     assert report.parameters == 2
-
-
-def test_nguyen_refuses_pairs_without_captures(captured_pairs):
-    pairs = captured_pairs(lambda frame, index: frame.with_depth(np.zeros_like(frame.depth)))
-    with pytest.raises(DataError, match="no captured pixel"):
-        Nguyen(NguyenOptions()).fit(pairs, Budget(), 0)
 
 
 # ---- redwood

@@ -93,6 +93,8 @@ class PhysicalSensor(ABC, Generic[ConstantsT]):
         some = chosen(pairs, self.options.frames)
         limit, start = self.options.max_residual_m, self.start
         captured = figures_of([(pair.clean, pair.captured.depth) for pair in some], limit)
+        if not np.isfinite(captured.spread).any():
+            raise DataError("the training pairs hold no captured pixel near the clean depth: are the sides swapped?")
         seeds = [FrameSeed(seed_of(seed, "view", i), seed_of(seed, "session", i)) for i in range(len(some))]
 
         def trial(values: Mapping[str, float]) -> float:
