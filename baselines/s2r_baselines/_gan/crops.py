@@ -33,7 +33,7 @@ class Crops:
         self.cache: dict[int, Sides] = {}
 
     def batch(self, seed: int, step: int, size: int) -> Sides:
-        """Images "clean" and "captured" (size, C, crop, crop); if `paired`, of one view, with "weight" of that shape."""
+        """Images "clean" and "captured" (size, C, crop, crop); if `paired`, of one view, and their "weight"."""
         dice = step_rng(seed, step, 0, "order")
         if self.paired:
             return self._windows(lambda sides: sides, size, dice)
