@@ -132,7 +132,7 @@ class CycleGan:
     def _discriminator(self, channels: int) -> "nn.Module":
         from s2r_baselines._gan.nets import PatchDiscriminator
 
-        return PatchDiscriminator(channels, self.options.ndf, self.options.layers, affine=False)
+        return PatchDiscriminator(channels, self.options.ndf, self.options.layers, "instance")
 
 
 simulator: type[Simulator] = CycleGan

@@ -6,7 +6,7 @@ U-Net's dropout, which stays on in simulation, as published; a frame's own seed 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,8 @@ class Pix2PixOptions(Options):
     Attributes:
         ngf, downs: width and halvings of the generator. ndf, layers: those of the discriminator.
         crop: side of the training windows in pixels, a multiple of 2^downs.
+        norm: normalisation of both networks. "affine" is the published one, whose batch of 1 makes batch normalisation
+            look at one image alone; "batch" needs batches of 4 or more, and simulates with frozen statistics.
         l1: weight of the L1 between made and captured image, where the pair has both.
     """
 
@@ -37,6 +39,7 @@ class Pix2PixOptions(Options):
     ndf: int = Field(64, ge=1)
     layers: int = Field(3, ge=1)
     crop: int = Field(256, ge=64)
+    norm: Literal["affine", "batch"] = "affine"
     l1: float = Field(100.0, ge=0)
     train: GanTrainOptions = GanTrainOptions()
 
@@ -126,12 +129,12 @@ class Pix2Pix:
     def _generator(self, channels: int) -> "nn.Module":
         from s2r_baselines._gan.nets import UnetGenerator
 
-        return UnetGenerator(channels, self.options.ngf, self.options.downs)
+        return UnetGenerator(channels, self.options.ngf, self.options.downs, self.options.norm)
 
     def _discriminator(self, channels: int) -> "nn.Module":
         from s2r_baselines._gan.nets import PatchDiscriminator
 
-        return PatchDiscriminator(2 * channels, self.options.ndf, self.options.layers, affine=True)
+        return PatchDiscriminator(2 * channels, self.options.ndf, self.options.layers, self.options.norm)
 
 
 simulator: type[Simulator] = Pix2Pix

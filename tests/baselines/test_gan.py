@@ -63,21 +63,22 @@ def parameters(network):
         (lambda: ResnetGenerator(3, 64, 6), 7.838),
         (lambda: UnetGenerator(3, 64, 8), 54.414),
         (lambda: UnetGenerator(3, 64, 7), 41.829),
-        (lambda: PatchDiscriminator(3, 64, 3, affine=False), 2.765),
-        (lambda: PatchDiscriminator(6, 64, 3, affine=True), 2.769),
+        (lambda: PatchDiscriminator(3, 64, 3, "instance"), 2.765),
+        (lambda: PatchDiscriminator(6, 64, 3, "affine"), 2.769),
         (lambda: ResnetGenerator(1, 64, 9), 11.366),
         (lambda: ResnetGenerator(1, 64, 6), 7.825),
         (lambda: UnetGenerator(1, 64, 8), 54.408),
         (lambda: UnetGenerator(1, 64, 7), 41.823),
-        (lambda: PatchDiscriminator(1, 64, 3, affine=False), 2.763),
-        (lambda: PatchDiscriminator(2, 64, 3, affine=True), 2.765),
+        (lambda: PatchDiscriminator(1, 64, 3, "instance"), 2.763),
+        (lambda: PatchDiscriminator(2, 64, 3, "affine"), 2.765),
         (lambda: ResnetGenerator(1, 16, 6), 0.491),
         (lambda: ResnetGenerator(1, 8, 6), 0.123),
         (lambda: UnetGenerator(1, 16, 6), 1.829),
         (lambda: UnetGenerator(1, 8, 7), 0.655),
-        (lambda: PatchDiscriminator(1, 16, 3, affine=False), 0.175),
-        (lambda: PatchDiscriminator(1, 16, 2, affine=False), 0.042),
-        (lambda: PatchDiscriminator(2, 16, 2, affine=True), 0.043),
+        (lambda: UnetGenerator(1, 8, 7, "batch"), 0.655),
+        (lambda: PatchDiscriminator(1, 16, 3, "instance"), 0.175),
+        (lambda: PatchDiscriminator(1, 16, 2, "instance"), 0.042),
+        (lambda: PatchDiscriminator(2, 16, 2, "affine"), 0.043),
     ],
 )
 def test_networks_have_the_published_number_of_parameters(make, millions):
@@ -100,7 +101,7 @@ def test_the_paper_preset_builds_the_published_networks():
 
 @pytest.mark.parametrize(("layers", "pixels"), [(1, 16), (2, 34), (3, 70), (4, 142), (5, 286)])
 def test_a_patch_is_as_large_as_published_and_nothing_beyond_it_counts(layers, pixels):
-    network = PatchDiscriminator(1, 1, layers, affine=False)
+    network = PatchDiscriminator(1, 1, layers, "instance")
     assert network.receptive_field == pixels
     # convolutions alone, for instance normalisation looks at the whole image
     bare = torch.nn.Sequential(*(part for part in network.layers if not isinstance(part, torch.nn.InstanceNorm2d)))
@@ -116,7 +117,7 @@ def test_a_patch_is_as_large_as_published_and_nothing_beyond_it_counts(layers, p
 @pytest.mark.parametrize(("layers", "side", "out"), [(3, 256, 30), (3, 128, 14), (3, 64, 6), (2, 64, 14), (1, 64, 30)])
 def test_as_many_patches_as_published(layers, side, out):
     with torch.device("meta"):
-        logits = PatchDiscriminator(1, 4, layers, affine=False)(torch.empty(1, 1, side, side))
+        logits = PatchDiscriminator(1, 4, layers, "instance")(torch.empty(1, 1, side, side))
     assert logits.shape == (1, 1, out, out)
 
 
@@ -304,6 +305,24 @@ def test_dropout_is_the_generators_own_and_keeps_the_mean():
     assert not torch.equal(first, other)
     assert set(first.unique().tolist()) == {0.0, 2.0}
     assert float(first.mean()) == pytest.approx(1, abs=0.03)
+
+
+def test_batch_statistics_are_frozen_in_simulation_and_resumed(tmp_path, monkeypatch):
+    options = Pix2PixOptions.preset("smoke", {"norm": "batch", "train.checkpoint_s": 1e-9})
+    straight, broken, resumed = (Pix2Pix(options) for _ in range(3))
+    straight.fit(Pairs(), Budget(), 0)
+    with monkeypatch.context() as patch:
+        killed_at(patch, 2)
+        with pytest.raises(Killed):
+            broken.fit(Pairs(), Budget(), 0, tmp_path)
+    resumed.fit(Pairs(), Budget(), 0, tmp_path)
+    before, after = (
+        {k: v.clone() for k, v in one.translator.generator.state_dict().items()} for one in (straight, resumed)
+    )
+    assert any("running_mean" in name for name in before)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    resumed.simulate([pair().clean], [FrameSeed(0, 0)])
+    assert all(torch.equal(after[name], value) for name, value in resumed.translator.generator.state_dict().items())
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,17 @@
 """The published networks: residual generator, U-Net generator, patch discriminator.
 
 Zhu et al. (ICCV 2017) and Isola et al. (CVPR 2017), with the layers, biases and initial weights of their public
-implementation. Two things differ, neither in what is computed. Instance normalisation with a learned scale and shift
-("affine") stands where pix2pix has batch normalisation: at the published batch of 1, in training and in sampling
-(which also takes the statistics of the image at hand), batch normalisation is exactly that; here the result of a
-frame never depends on what else is in the batch. And reflection padding is made of slices, whose gradient is summed
-in a fixed order on every device.
+implementation. What a frame becomes never depends on what else is in a batch, whatever the normalisation:
+"instance" (CycleGAN's) looks at one image alone; "affine" is the same with a learned scale and shift, which is what
+pix2pix's batch normalisation computes at the published batch of 1, in training and in simulation; "batch" trains on
+the statistics of whole batches and simulates with their running means, frozen. Instance statistics take an image's
+mean depth away from all layers but the outermost skip, batch statistics do not.
+
+Reflection padding is made of slices: their gradient is summed in the same order on every run and device.
 """
 
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +19,7 @@ from torch import Tensor, nn
 SLOPE = 0.2
 DROPOUT = 0.5
 INIT_STD = 0.02
+Norm = Literal["instance", "affine", "batch"]
 
 
 class ResnetGenerator(nn.Module):
@@ -51,22 +55,23 @@ class UnetGenerator(nn.Module):
         width: channels of the first layer (published: 64).
         downs: halvings (published: 8 at 256 px, 7 at 128 px). The downs - 5 layers inside the outer four, except the
             innermost, have dropout.
+        norm: "affine" or "batch", see the module.
     """
 
-    def __init__(self, channels: int, width: int, downs: int) -> None:
+    def __init__(self, channels: int, width: int, downs: int, norm: Norm = "affine") -> None:
         super().__init__()
         if downs < 6:
             raise ValueError(f"with {downs} halvings no layer has dropout, the only noise there is; 6 are the fewest")
         self.downs = downs
         sizes = [width * min(2**level, 8) for level in range(downs)]
         self.down = nn.ModuleList(
-            _down(a, b, outer=level == 0, inner=level == downs - 1)
+            _down(a, b, norm, outer=level == 0, inner=level == downs - 1)
             for level, (a, b) in enumerate(pairwise([channels, *sizes]))
         )
         up: list[nn.Module] = []
         for level in reversed(range(downs)):
             inside = sizes[level] if level == downs - 1 else 2 * sizes[level]  # the skip doubles it
-            up.append(_up(inside, channels if level == 0 else sizes[level - 1], outer=level == 0))
+            up.append(_up(inside, channels if level == 0 else sizes[level - 1], norm, outer=level == 0))
         self.up = nn.ModuleList(up)
 
     def forward(self, image: Tensor, dice: torch.Generator | None = None) -> Tensor:
@@ -92,17 +97,16 @@ class PatchDiscriminator(nn.Module):
         channels: of the image; with a condition beside it, of both.
         width: channels of the first layer (published: 64).
         layers: halvings (published: 3, a receptive field of 70 pixels).
-        affine: learned scale and shift in the normalisation, and no bias before it.
+        norm: see the module. Only "instance" has a bias before it.
     """
 
-    def __init__(self, channels: int, width: int, layers: int, *, affine: bool) -> None:
+    def __init__(self, channels: int, width: int, layers: int, norm: Norm) -> None:
         super().__init__()
         sizes = [width * min(2**level, 8) for level in range(layers + 1)]
         parts: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(SLOPE)]
         for level, (a, b) in enumerate(pairwise(sizes), start=1):
             stride = 2 if level < layers else 1
-            parts += [nn.Conv2d(a, b, 4, stride, 1, bias=not affine), nn.InstanceNorm2d(b, affine=affine)]
-            parts.append(nn.LeakyReLU(SLOPE))
+            parts += [nn.Conv2d(a, b, 4, stride, 1, bias=norm == "instance"), _norm(norm, b), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*parts, nn.Conv2d(sizes[-1], 1, 4, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
@@ -148,7 +152,7 @@ def initialised(network: nn.Module, dice: torch.Generator) -> nn.Module:
     for part in network.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(part.weight, 0.0, INIT_STD, generator=dice)
-        elif isinstance(part, nn.InstanceNorm2d) and part.affine:
+        elif isinstance(part, nn.InstanceNorm2d | nn.BatchNorm2d) and part.affine:
             nn.init.normal_(part.weight, 1.0, INIT_STD, generator=dice)
         else:
             continue
@@ -169,13 +173,17 @@ class _Residual(nn.Module):
         return out
 
 
-def _down(a: int, b: int, *, outer: bool, inner: bool) -> nn.Sequential:
+def _norm(norm: Norm, width: int) -> nn.Module:
+    return nn.BatchNorm2d(width) if norm == "batch" else nn.InstanceNorm2d(width, affine=norm == "affine")
+
+
+def _down(a: int, b: int, norm: Norm, *, outer: bool, inner: bool) -> nn.Sequential:
     # the first layer has neither activation nor normalisation, the innermost no normalisation: it may be one pixel
     before = [] if outer else [nn.LeakyReLU(SLOPE)]
-    after = [] if outer or inner else [nn.InstanceNorm2d(b, affine=True)]
+    after = [] if outer or inner else [_norm(norm, b)]
     return nn.Sequential(*before, nn.Conv2d(a, b, 4, 2, 1, bias=False), *after)
 
 
-def _up(a: int, b: int, *, outer: bool) -> nn.Sequential:
-    last = nn.Tanh() if outer else nn.InstanceNorm2d(b, affine=True)
+def _up(a: int, b: int, norm: Norm, *, outer: bool) -> nn.Sequential:
+    last = nn.Tanh() if outer else _norm(norm, b)
     return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(a, b, 4, 2, 1, bias=outer), last)
