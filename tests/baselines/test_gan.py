@@ -185,11 +185,11 @@ def test_cycle_loss_by_hand():
     batch = {"clean": torch.full((1, 1, 2, 2), 0.1), "captured": torch.full((1, 1, 2, 2), 0.2)}
     made = game.made(batch, torch.Generator())
     parts = game.generators_loss(batch, made)
-    assert float(parts["cycle"]) == pytest.approx(10 * (0.5 + 1.0))  # both come back six-fold
-    assert float(parts["identity"]) == pytest.approx(10 * 0.5 * (0.2 + 0.2))
-    assert float(parts["adversarial"]) == pytest.approx((0.2 - 1) ** 2 + (0.6 - 1) ** 2)
+    assert parts["cycle"].item() == pytest.approx(10 * (0.5 + 1.0))  # both come back six-fold
+    assert parts["identity"].item() == pytest.approx(10 * 0.5 * (0.2 + 0.2))
+    assert parts["adversarial"].item() == pytest.approx((0.2 - 1) ** 2 + (0.6 - 1) ** 2)
     loss = game.discriminators_loss(batch, made, torch.Generator())
-    assert float(loss) == pytest.approx(((0.2 - 1) ** 2 + 0.2**2) / 2 + ((0.1 - 1) ** 2 + 0.6**2) / 2)
+    assert loss.item() == pytest.approx(((0.2 - 1) ** 2 + 0.2**2) / 2 + ((0.1 - 1) ** 2 + 0.6**2) / 2)
     loss.backward()
     assert game.to_captured.scale.grad is None  # what the discriminators learn stays with them
 
@@ -201,11 +201,11 @@ def test_paired_loss_by_hand():
     made = game.made(batch, torch.Generator())
     parts = game.generators_loss(batch, made)
     softplus = [math.log1p(math.exp(x)) for x in (-0.1, -0.2, 0.1, 0.2, -0.3)]
-    assert float(parts["l1"]) == pytest.approx(100 * 0.1)
-    assert float(parts["adversarial"]) == pytest.approx((softplus[0] + softplus[1]) / 2, rel=1e-5)
+    assert parts["l1"].item() == pytest.approx(100 * 0.1)
+    assert parts["adversarial"].item() == pytest.approx((softplus[0] + softplus[1]) / 2, rel=1e-5)
     loss = game.discriminators_loss(batch, made, torch.Generator())
     real, fake = (softplus[0] + softplus[4]) / 2, (softplus[2] + softplus[3]) / 2
-    assert float(loss) == pytest.approx((real + fake) / 2, rel=1e-5)
+    assert loss.item() == pytest.approx((real + fake) / 2, rel=1e-5)
 
 
 def images(*values):

@@ -202,7 +202,9 @@ class GanLoop:
     def _restore(self, side: Side, network: nn.Module, tensors: dict[str, Tensor]) -> None:
         prefix = f"{side}.weight."
         try:
-            network.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if prefix in name})
+            network.load_state_dict(
+                {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+            )
         except RuntimeError:
             raise DataError(
                 f"{self.workdir} holds the checkpoint of other {side}: give another folder, or remove this one"
