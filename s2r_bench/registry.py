@@ -67,5 +67,9 @@ def _from_path(path: Path) -> ModuleType:
         raise UsageError(f"{path} cannot be imported as Python")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
+    try:
+        spec.loader.exec_module(loaded)
+    except BaseException:  # as Python's own import does: a module that failed is not there
+        sys.modules.pop(spec.name, None)
+        raise
     return loaded

@@ -1,6 +1,8 @@
 """What the trivial references share: the residual of a pair in code units, its mask, and its geometric bins."""
 
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -38,5 +40,5 @@ def load_array(path: Path, name: str) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return np.asarray(arrays[name])
-    except (OSError, ValueError, KeyError, EOFError) as wrong:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as wrong:
         raise DataError(f"{path} is missing or damaged ({wrong}); fit again") from None

@@ -1,6 +1,5 @@
-"""data and methods: what there is to run on, and with."""
+"""data: what there is to run on."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -9,14 +8,6 @@ import typer
 from s2r_bench.cli import common
 from s2r_bench.cli.session import Session
 from s2r_bench.errors import UsageError
-
-
-def add_methods(methods: typer.Typer) -> None:
-    """Register `methods`."""
-    common.command(methods, "list", examples=["s2r-bench methods list"])(methods_list)
-    common.command(methods, "show", examples=["s2r-bench methods show ours", "s2r-bench methods show my.py"])(
-        methods_show
-    )
 
 
 def add_data(data: typer.Typer) -> None:
@@ -32,43 +23,6 @@ def add_data(data: typer.Typer) -> None:
         ],
     )(data_prepare)
     common.command(data, "verify", examples=["s2r-bench data verify my-pairs/"])(data_verify)
-
-
-def methods_list(session: Session) -> None:
-    """List simulators: this package's and those of installed packages."""
-    from s2r_bench.steps.methods import known, summary
-
-    found = [{"name": name, "summary": summary(name)} for name in known()]
-    session.answer(found, "\n".join(f"{one['name']:<18} {one['summary']}" for one in found))
-
-
-def methods_show(
-    session: Session,
-    name: Annotated[str, typer.Argument(help="A name or file.py:Class.")],
-    preset: common.Preset = None,
-) -> None:
-    """Show what a simulator declares, and its options at a preset."""
-    from dataclasses import asdict
-
-    from s2r_bench.options import preset_name
-    from s2r_bench.steps.methods import find
-
-    preset = preset_name(preset or "tiny")
-    method = find(name)
-    options = method.options(preset).model_dump(mode="json")
-    card = asdict(method.cls.card)
-    document = {"name": method.name, "card": card, "preset": preset, "options": options}
-    lines = [f"{key}: {value}" for key, value in {"name": method.name, **card}.items()]
-    lines += [f"options at preset {preset} (--set NAME=VALUE):", *_dotted(options)]
-    session.answer(document, "\n".join(lines))
-
-
-def _dotted(options: dict[str, Any], prefix: str = "  ") -> Iterator[str]:
-    for name, value in options.items():
-        if isinstance(value, dict):
-            yield from _dotted(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}={value}"
 
 
 def data_list(session: Session) -> None:

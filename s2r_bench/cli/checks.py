@@ -7,11 +7,11 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from s2r_bench import registry
 from s2r_bench.cli.session import APT_LINE
-from s2r_bench.steps.methods import GROUP
+from s2r_bench.steps.methods import listed
 
 FREE_GB = 2.0
 
@@ -41,7 +41,7 @@ def examine(home: Path) -> list[Check]:
         _threads,
     ]
     checks = [_guarded(check) for check in every]
-    return checks + [_entry(entry.name, entry.load) for entry in entry_points(group=GROUP)]
+    return checks + _plug_ins()
 
 
 def _guarded(check: Callable[[], Check]) -> Check:
@@ -119,9 +119,10 @@ def _threads() -> Check:
     return Check("threads", True, f"{torch.get_num_threads()} of {os.cpu_count()} cores")
 
 
-def _entry(name: str, load: Callable[[], object]) -> Check:
-    try:
-        load()
-    except Exception as wrong:  # whatever an installed package does when it is imported
-        return Check(name, False, f"installed method cannot be imported: {wrong}", "mend or remove that package")
-    return Check(name, True, "installed method")
+def _plug_ins() -> list[Check]:
+    own = registry.names(registry.METHODS)
+    return [
+        Check(one.name, not one.fault, one.fault or f"installed method: {one.summary}", "mend or remove that package")
+        for one in listed()
+        if one.fault or one.name not in own
+    ]

@@ -33,12 +33,12 @@ CARRIERS = frozenset(
 
 
 def code_of(member: ModuleType) -> str:
-    """Digest of a member's syntax tree and of those of the files of ours that it imports, followed.
+    """Digest of a member's syntax tree and of those of the files that it imports of ours or of its own package.
 
     Comments, docstrings and the carriers of the core do not count.
     """
     text = hashlib.sha256(__version__.encode())
-    for path in _followed(Path(member.__file__ or "")):
+    for path in sources(member):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -47,34 +47,50 @@ def code_of(member: ModuleType) -> str:
     return text.hexdigest()[:16]
 
 
-def _followed(start: Path) -> list[Path]:
-    """`start`, its folder if it is a package, and what they import, each once, in the order of their names."""
+def sources(member: ModuleType) -> list[Path]:
+    """A member's file (its folder, if it is a package) and what they import, each once, in the order of their names."""
+    start, package = Path(member.__file__ or ""), member.__name__.partition(".")[0]
     found: set[Path] = set()
     waiting = sorted(start.parent.rglob("*.py")) if start.name == "__init__.py" else [start]
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += [file for name in _imported(path) for file in _files_of(name)]
+            waiting += [file for name in imported(path) for file in _files_of(name, package)]
+            waiting += [file for base in _relatives(path) for file in _module_at(base)]
     return sorted(found, key=lambda path: path.parts[-3:])
 
 
-def _imported(path: Path) -> Iterator[str]:
+def imported(path: Path) -> Iterator[str]:
+    """Dotted names that a file imports, but for relative imports."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
-def _files_of(name: str) -> list[Path]:
-    """The file behind a dotted name of one of our packages; none of any other."""
+def _relatives(path: Path) -> Iterator[Path]:
+    """Where the relative imports of a file lead, without the ending. Ours has none; a plug-in's package may."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            yield base
+            yield from (base / alias.name for alias in node.names)
+
+
+def _files_of(name: str, own: str) -> list[Path]:
+    """The file behind a dotted name of one of our packages or of the member's `own`; none of any other."""
     package, *rest = name.split(".")
-    if not package.startswith("s2r_") or not rest or (package == "s2r_bench" and rest[0] in CARRIERS):
+    ours = package.startswith("s2r_") and not (package == "s2r_bench" and rest and rest[0] in CARRIERS)
+    if not rest or not (ours or package == own):
         return []
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return []
-    base = Path(spec.origin).parent.joinpath(*rest)
+    return _module_at(Path(spec.origin).parent.joinpath(*rest))
+
+
+def _module_at(base: Path) -> list[Path]:
     return [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]

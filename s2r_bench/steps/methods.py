@@ -2,7 +2,9 @@
 
 import difflib
 import inspect
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -13,10 +15,11 @@ from typing import Any
 from s2r_bench import registry
 from s2r_bench.errors import S2RError, UsageError
 from s2r_bench.options import Options
-from s2r_bench.simulator import Simulator
+from s2r_bench.simulator import Card, Simulator
 from s2r_bench.steps.code import code_of
 
 GROUP = "s2r_bench.simulators"
+PARTS = ("card", "options_type", "fit", "simulate", "save", "load")
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,33 @@ def known() -> list[str]:
     return sorted({*registry.names(registry.METHODS), *_installed()})
 
 
-def summary(name: str) -> str:
-    """One line about a simulator, without importing it."""
-    if name in registry.names(registry.METHODS):
-        return registry.summary(registry.METHODS, name)
-    return f"installed: {_installed()[name].value}"
+@dataclass(frozen=True)
+class Listed:
+    """One line of a list of methods. `fault` says why it cannot be used, "" if it can."""
+
+    name: str
+    summary: str
+    fault: str = ""
+
+
+def listed() -> list[Listed]:
+    """All simulators and, of installed plug-ins that cannot be used, why. This package's own are not imported."""
+    own = registry.names(registry.METHODS)
+    found = [Listed(name, registry.summary(registry.METHODS, name)) for name in own]
+    found += [_listed(name, entries, name in own) for name, entries in _installed().items()]
+    return sorted(found, key=lambda one: (one.name, one.fault))
+
+
+def _listed(name: str, entries: list[EntryPoint], taken: bool) -> Listed:
+    where = ", ".join(entry.value for entry in entries)
+    if taken:
+        return Listed(name, "", f"the plug-in {where} has the name of a method of this package, which is used instead")
+    try:
+        method = find(name)
+    except UsageError as wrong:
+        return Listed(name, "", " ".join(str(wrong).split()))
+    told = inspect.getdoc(inspect.getmodule(method.cls)) or inspect.getdoc(method.cls) or method.cls.card.title
+    return Listed(name, f"{told.splitlines()[0]} ({where})")
 
 
 def check_name(word: str) -> str:
@@ -84,6 +109,23 @@ def find(word: str) -> Method:
     Raises:
         UsageError: there is none, or it does not keep the `Simulator` contract.
     """
+    method = located(word)
+    faults = contract_faults(method.cls)
+    if faults:
+        told = "; ".join(faults)
+        raise UsageError(
+            f"{word} does not keep the Simulator contract (s2r_bench/simulator.py): {told}. "
+            f"`s2r-bench methods check {word}` looks at all of it"
+        )
+    return method
+
+
+def located(word: str) -> Method:
+    """What a word names, whether or not it keeps the contract (`contract_faults` says).
+
+    Raises:
+        UsageError: there is none, or it cannot be imported.
+    """
     check_name(word)
     path, attribute = _split(word)
     if path.suffix == ".py":
@@ -92,8 +134,26 @@ def find(word: str) -> Method:
         member = registry.module(registry.METHODS, word)
         return Method(word, word, _class_in(member, None, word), code_of(member))
     if word in _installed():
-        return _from_entry_point(word, _installed()[word])
+        return _from_entry_points(word, _installed()[word])
+    if path.is_file():
+        raise UsageError(f"{word} is no Python file; a method is a name, or path/to/file.py:Class")
     raise UsageError(f"{word} is a folder, not a method; a checkpoint folder is given to simulate and evaluate")
+
+
+def contract_faults(cls: Any) -> list[str]:
+    """What keeps a class from being run at all; empty if nothing does."""
+    if not isinstance(cls, type):
+        return [f"it is a {type(cls).__name__}, not a class"]
+    missing = [name for name in PARTS if not hasattr(cls, name)]
+    if missing:
+        return [f"no {', '.join(missing)}"]
+    given: Any = cls
+    faults = [f"{name} cannot be called" for name in PARTS[2:] if not callable(getattr(given, name))]
+    if not isinstance(given.card, Card):
+        faults.append(f"card is a {type(given.card).__name__}, not a Card")
+    if not (isinstance(given.options_type, type) and issubclass(given.options_type, Options)):
+        faults.append("options_type is no subclass of s2r_bench.options.Options")
+    return faults
 
 
 def served(method: Method, *, sensor: bool = False) -> Method:
@@ -122,46 +182,51 @@ def _split(word: str) -> tuple[Path, str | None]:
 
 @lru_cache(maxsize=64)
 def _from_file(path: Path, attribute: str | None, _mtime: int) -> Method:
-    name = path.stem.replace("_", "-")
-    try:
+    with _importing(str(path)):
         member = registry.module(registry.METHODS, str(path))
+    cls = _class_in(member, attribute, str(path))
+    return Method(path.stem.replace("_", "-"), f"{path}:{attribute}" if attribute else str(path), cls, code_of(member))
+
+
+def _from_entry_points(name: str, entries: list[EntryPoint]) -> Method:
+    if len(entries) > 1:
+        values = ", ".join(entry.value for entry in entries)
+        raise UsageError(f"several installed packages call a method {name!r} ({values}): remove all but one")
+    what = f"the installed method {name!r} ({entries[0].value})"
+    with _importing(what):
+        loaded = entries[0].load()
+    cls = _class_in(loaded, None, what) if isinstance(loaded, ModuleType) else loaded
+    member = loaded if isinstance(loaded, ModuleType) else inspect.getmodule(loaded)
+    return Method(name, name, cls, code_of(member) if member else entries[0].value)
+
+
+@contextmanager
+def _importing(what: str) -> Iterator[None]:
+    """Whatever somebody's module does when it is imported ends as a UsageError; what it prints goes to stderr."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
     except S2RError:
         raise
-    except Exception as wrong:  # whatever a user's file does when it is imported
-        raise UsageError(f"{path} cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
-    cls = _class_in(member, attribute, str(path))
-    return Method(name, f"{path}:{attribute}" if attribute else str(path), cls, code_of(member))
+    except (Exception, SystemExit) as wrong:
+        raise UsageError(f"{what} cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
 
 
-def _from_entry_point(name: str, entry: EntryPoint) -> Method:
-    try:
-        loaded = entry.load()
-    except Exception as wrong:  # whatever an installed package does when it is imported
-        raise UsageError(f"the installed method {name!r} ({entry.value}) cannot be imported: {wrong}") from wrong
-    member = inspect.getmodule(loaded)
-    cls = _class_in(loaded, None, name) if isinstance(loaded, ModuleType) else loaded
-    return Method(name, name, _checked(cls, name), code_of(member) if member else entry.value)
-
-
-def _class_in(member: ModuleType, attribute: str | None, word: str) -> type[Simulator]:
+def _class_in(member: ModuleType, attribute: str | None, word: str) -> Any:
     cls = getattr(member, attribute or "simulator", None)
     if cls is None:
         wanted = (
             f"no {attribute!r}" if attribute else "no line `simulator: type[Simulator] = Mine`; or name file.py:Class"
         )
         raise UsageError(f"{word} has {wanted}")
-    return _checked(cls, word)
-
-
-def _checked(cls: Any, word: str) -> type[Simulator]:
-    wanted = ("card", "options_type", "fit", "simulate", "save", "load")
-    missing = [name for name in wanted if not hasattr(cls, name)]
-    if missing or not isinstance(cls, type):
-        raise UsageError(
-            f"{word} does not keep the Simulator contract (s2r_bench/simulator.py): no {', '.join(missing)}"
-        )
     return cls
 
 
-def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def _installed() -> dict[str, list[EntryPoint]]:
+    """Names of plug-ins and who gives them; the same entry seen twice on the path counts once."""
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in entry_points(group=GROUP):
+        others = found.setdefault(entry.name, [])
+        if entry.value not in [other.value for other in others]:
+            others.append(entry)
+    return found

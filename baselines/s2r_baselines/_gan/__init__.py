@@ -1,0 +1,1 @@
+"""Image translation of depth maps by adversarial training: what `cyclegan` and `pix2pix` share."""

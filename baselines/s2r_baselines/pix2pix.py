@@ -1,0 +1,140 @@
+"""pix2pix: a U-Net from clean to captured images, learned from pairs with a conditional patch discriminator and L1.
+
+Isola et al., CVPR 2017. The discriminator sees the clean image beside the captured or made one. The only noise is the
+U-Net's dropout, which stays on in simulation, as published; a frame's own seed draws it.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from s2r_baselines._gan.options import GanTrainOptions, ImageOptions
+from s2r_bench.options import Options
+from s2r_bench.seeds import FrameSeed, frame_seeds, torch_rng
+from s2r_bench.simulator import Budget, Card, FitReport, PairSet, Simulator
+from s2r_bench.types import DepthFrame
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DIAGNOSED_PAIRS = 24
+
+
+class Pix2PixOptions(Options):
+    """Networks, weights and training.
+
+    Attributes:
+        ngf, downs: width and halvings of the generator. ndf, layers: those of the discriminator.
+        crop: side of the training windows in pixels, a multiple of 2^downs.
+        norm: normalisation of both networks. "affine" is the published one, whose batch of 1 makes batch normalisation
+            look at one image alone; "batch" needs batches of 4 or more, and simulates with frozen statistics.
+        l1: weight of the L1 between made and captured image, where the pair has both.
+    """
+
+    image: ImageOptions = ImageOptions()
+    ngf: int = Field(64, ge=1)
+    downs: int = Field(8, ge=6)
+    ndf: int = Field(64, ge=1)
+    layers: int = Field(3, ge=1)
+    crop: int = Field(256, ge=64)
+    norm: Literal["affine", "batch"] = "affine"
+    l1: float = Field(100.0, ge=0)
+    train: GanTrainOptions = GanTrainOptions()
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {
+            "ngf": 4,
+            "downs": 6,
+            "ndf": 4,
+            "layers": 1,
+            "crop": 64,
+            "train": {"iterations": 4, "batch": 2, "log_every": 2},
+        },
+        "tiny": {"ngf": 16, "downs": 6, "ndf": 16, "layers": 2, "crop": 64, "train": {"iterations": 1500, "batch": 8}},
+        "small": {"downs": 7, "crop": 128, "train": {"iterations": 20000, "batch": 8}},
+        "paper": {"image": {"holes": "far", "max_residual_m": 0.5}, "train": {"epochs": 200, "batch": 1}},
+    }
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Pix2PixOptions":
+        if self.crop % 2**self.downs:
+            raise ValueError(f"crop must be a multiple of 2^downs = {2**self.downs}, not {self.crop}")
+        return self
+
+
+class Pix2Pix:
+    """Paired translation with an adversarial loss."""
+
+    card: ClassVar[Card] = Card(
+        title="pix2pix",
+        source="Isola et al., CVPR 2017",
+        training="paired",
+        stochastic=True,
+        licence="Apache-2.0",
+    )
+    options_type: ClassVar[type[Options]] = Pix2PixOptions
+
+    def __init__(self, options: Options, device: str = "cpu") -> None:
+        from s2r_baselines._gan.translator import Translator
+
+        if not isinstance(options, Pix2PixOptions):
+            raise TypeError(f"pix2pix takes Pix2PixOptions, not {type(options).__name__}")
+        self.options: Pix2PixOptions = options
+        multiple = 2**options.downs
+        self.translator = Translator("pix2pix", options.image, self._generator, multiple=multiple, device=device)
+
+    def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
+        """Train generator and discriminator on windows of the pairs."""
+        from s2r_baselines._gan.crops import Crops
+        from s2r_baselines._gan.loop import GanLoop
+        from s2r_baselines._gan.nets import initialised
+        from s2r_baselines._gan.paired import PairedGame
+
+        options, code = self.options, self.translator.learn_code(pairs)
+        dice = torch_rng(seed, "weights")
+        generator = initialised(self._generator(code.channels), dice)
+        game = PairedGame(generator, initialised(self._discriminator(code.channels), dice), l1=options.l1)
+        iterations = options.train.iterations_for(len(pairs), budget.steps)
+        device = self.translator.device
+        loop = GanLoop(game, options.train, iterations, seed=seed, device=device, workdir=workdir)
+        crops = Crops(pairs, code, options.crop, paired=True)
+        result = loop.run(lambda step: crops.batch(seed, step, options.train.batch))
+        self.translator.use(generator)
+        return result.report("pix2pix")
+
+    def simulate(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
+        """One draw of the dropout for each frame, by the seed of its view."""
+        return [
+            self.translator.translated(frame, torch_rng(seed.view, "dropout"))
+            for frame, seed in zip(frames, seeds, strict=True)
+        ]
+
+    def diagnose(self, pairs: PairSet, seed: int) -> dict[str, float]:
+        """Whether depth came out the right way round, on a few of `pairs`."""
+        from s2r_baselines._gan.translator import depth_correlation
+
+        clean = [pairs[index].clean for index in range(min(len(pairs), DIAGNOSED_PAIRS))]
+        return depth_correlation(self.simulate(clean, frame_seeds(clean, seed)), clean)
+
+    def save(self, folder: Path) -> None:
+        """The generator: the discriminator is only trained with."""
+        self.translator.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """Become what `save` wrote there."""
+        self.translator.load(folder)
+
+    def _generator(self, channels: int) -> "nn.Module":
+        from s2r_baselines._gan.nets import UnetGenerator
+
+        return UnetGenerator(channels, self.options.ngf, self.options.downs, self.options.norm)
+
+    def _discriminator(self, channels: int) -> "nn.Module":
+        from s2r_baselines._gan.nets import PatchDiscriminator
+
+        return PatchDiscriminator(2 * channels, self.options.ndf, self.options.layers, self.options.norm)
+
+
+simulator: type[Simulator] = Pix2Pix
