@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from s2r_baselines._sensors.model import DEPTH_RANGE_M, Constants, PhysicalSensor, SensorOptions
 from s2r_baselines._sensors.stereo_pair import Rig, infrared_pair
 from s2r_baselines._sensors.surface import finer, inverse_of
 from s2r_bench.geometry.points import incidence_angle
+from s2r_bench.geometry.semiglobal import matched
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, rng_of
 from s2r_bench.simulator import Card, Simulator
@@ -112,37 +112,6 @@ class Stereo(PhysicalSensor[StereoConstants]):
         """Disparities that are searched, a multiple of 16: those of `near_m` and beyond."""
         largest = rig.focal_px * rig.baseline_m / self.options.near_m
         return 16 * int(np.ceil((min(largest, self.options.most_disparity) + 1) / 16))
-
-
-def matched(
-    left: NDArray[np.uint8], right: NDArray[np.uint8], disparities: int, options: MatchingOptions
-) -> NDArray[np.float32]:
-    """(H, W) disparity in pixels, 0 where no match was found.
-
-    Args:
-        left: (H, W) rectified image.
-        right: likewise; the partner of column u is looked for at u - disparities to u.
-        disparities: a multiple of 16.
-        options: the matcher's parameters.
-    """
-    import cv2
-
-    area = options.block**2
-    matcher = cv2.StereoSGBM.create(
-        minDisparity=0,
-        numDisparities=disparities,
-        blockSize=options.block,
-        P1=int(options.smooth_small * area),
-        P2=int(options.smooth_large * area),
-        disp12MaxDiff=options.left_right,
-        preFilterCap=options.prefilter_cap,
-        uniquenessRatio=options.uniqueness,
-        speckleWindowSize=options.speckle_window,
-        speckleRange=options.speckle_range,
-        mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
-    )
-    sixteenths = matcher.compute(left, right)
-    return np.asarray(np.maximum(sixteenths, 0) / 16, dtype=np.float32)
 
 
 simulator: type[Simulator] = Stereo

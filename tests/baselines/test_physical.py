@@ -9,8 +9,9 @@ from s2r_baselines.arkit_lidar import ArkitLidar, ArkitLidarOptions
 from s2r_baselines.kinect_dots import KinectDots, KinectDotsOptions
 from s2r_baselines.nguyen import Nguyen, NguyenConstants, NguyenOptions, axial_m, lateral_px
 from s2r_baselines.redwood import Redwood, RedwoodConstants, RedwoodOptions, captured, factors, read_table
-from s2r_baselines.stereo import Stereo, StereoOptions, matched
+from s2r_baselines.stereo import Stereo, StereoOptions
 from s2r_bench.errors import DataError, UsageError
+from s2r_bench.geometry.semiglobal import matched
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import Budget
 

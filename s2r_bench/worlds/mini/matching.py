@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from s2r_bench.geometry.semiglobal import matched
 from s2r_bench.options import Options
 
 Image = NDArray[np.float32]
@@ -38,25 +39,8 @@ def disparity_map(left: NDArray[np.uint8], right: NDArray[np.uint8], options: Ma
         right: (H, W) image that really sees there: a pixel at column c of `left` is looked for from c leftwards.
         options: the matcher's parameters.
     """
-    import cv2
-
-    area = options.block**2
-    matcher = cv2.StereoSGBM.create(
-        minDisparity=0,
-        numDisparities=options.disparities,
-        blockSize=options.block,
-        P1=int(options.smooth_small * area),
-        P2=int(options.smooth_large * area),
-        disp12MaxDiff=options.left_right,
-        preFilterCap=options.prefilter_cap,
-        uniquenessRatio=options.uniqueness,
-        speckleWindowSize=options.speckle_window,
-        speckleRange=options.speckle_range,
-        mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
-    )
-    disparity = matcher.compute(left, right).astype(np.float32) / 16
     images = left.astype(np.float32), right.astype(np.float32)
-    disparity = _refined(*images, np.maximum(disparity, 0), options)
+    disparity = _refined(*images, matched(left, right, options.disparities, options), options)
     disparity[_correlation(*images, disparity, options.block + 2) < options.min_correlation] = 0
     steps = np.float32(options.disparity_steps)
     return np.ascontiguousarray((np.rint(disparity * steps) / steps)[:, options.disparities + PADDING :])
