@@ -24,18 +24,30 @@ def cells(points: Tensor, side: int) -> Tensor:
 
 def spread(features: Tensor, index: Tensor, side: int, reduce: str) -> Tensor:
     """(B, 3, C, side, side): point features (B, N, C) gathered on the planes by "mean" or "amax"; empty cells are 0."""
-    count, points, width = features.shape
-    rows = features.transpose(1, 2)[:, None].expand(count, 3, width, points)
-    where = index[:, :, None].expand_as(rows)
-    empty = features.new_zeros(count, 3, width, side * side)
-    return empty.scatter_reduce(3, where, rows, reduce, include_self=False).view(count, 3, width, side, side)
+    count = len(features)
+    planes = [_gathered(features, index[:, plane], side, reduce)[0] for plane in range(3)]
+    return torch.stack([plane.view(count, side, side, -1).permute(0, 3, 1, 2) for plane in planes], 1)
 
 
 def pooled(features: Tensor, index: Tensor, side: int) -> Tensor:
     """(B, N, C): the largest feature of each point's cell, added over the planes (local pooling)."""
-    planes = spread(features, index, side, "amax").flatten(3)
-    where = index[:, :, None].expand(-1, -1, features.shape[2], -1)
-    return planes.gather(3, where).sum(1).transpose(1, 2)
+    total = torch.zeros_like(features)
+    for plane in range(3):
+        cell, rows = _gathered(features, index[:, plane], side, "amax")
+        total = total + cell.gather(0, rows).view_as(features)
+    return total
+
+
+def _gathered(features: Tensor, index: Tensor, side: int, reduce: str) -> tuple[Tensor, Tensor]:
+    """(B * side * side, C) of one plane, and the row there of each point's features, (B * N, C).
+
+    Points in rows, and an index that is the same along a row: the case that PyTorch has a fast kernel for.
+    """
+    count, _, width = features.shape
+    start = side * side * torch.arange(count, device=index.device)
+    rows = (index + start[:, None]).reshape(-1, 1).expand(-1, width)
+    empty = features.new_zeros(count * side * side, width)
+    return empty.scatter_reduce(0, rows, features.reshape(-1, width), reduce, include_self=False), rows
 
 
 def sampled(planes: Tensor, points: Tensor) -> Tensor:
@@ -73,7 +85,11 @@ class PlaneConv(nn.Module):
 
 
 class RollOut(nn.Module):
-    """A convolution of each plane beside the two others, averaged along the axis that it lacks (LASA, roll-out)."""
+    """A convolution of each plane beside the two others, averaged along the axis that it lacks (LASA, roll-out).
+
+    What stands beside a plane is constant along one of its axes: lines. They are convolved as lines, in a third of the
+    time; only the first and the last cell across see the zeros around the plane, and get answers of their own.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -81,20 +97,23 @@ class RollOut(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:
         """(B, 3, C, R, R) -> the same shape."""
-        out: Tensor = self.conv(torch.stack([self._beside(planes, i) for i in range(3)], 1))
-        return out
+        own, one, two = self.conv.conv.weight.split(planes.shape[2], 1)
+        flat = nn.functional.conv2d(planes.flatten(0, 1), own.contiguous(), self.conv.conv.bias, padding=1)
+        first, second = planes.mean(-2), planes.mean(-1)  # lines along the first and the second axis of a plane
+        (x_of_xz, x_of_xy, y_of_yz), (z_of_xz, y_of_xy, z_of_yz) = first.unbind(1), second.unbind(1)
+        # each plane beside the others in their order; AXES says along which axis they meet
+        columns = [*_lines([x_of_xy, x_of_xz], one), *_lines([y_of_xy], two)]
+        rows = [*_lines([z_of_yz, y_of_yz], two.transpose(2, 3)), *_lines([z_of_xz], one.transpose(2, 3))]
+        return stacked(flat) + torch.stack(columns, 1) + torch.stack(rows, 1).transpose(3, 4)
 
-    @staticmethod
-    def _beside(planes: Tensor, own: int) -> Tensor:
-        side, parts = planes.shape[-1], [planes[:, own]]
-        for other in range(3):
-            if other == own:
-                continue
-            (shared,) = set(AXES[own]) & set(AXES[other])
-            line = planes[:, other].mean(-2 if AXES[other][0] == shared else -1)
-            wide = line[..., None, :] if AXES[own][0] == shared else line[..., :, None]
-            parts.append(wide.expand(-1, -1, side, side))
-        return torch.cat(parts, 1)
+
+def _lines(lines: list[Tensor], weight: Tensor) -> list[Tensor]:
+    """A 3 x 3 convolution, zeros around, of planes that are (B, C, R) along columns and constant across."""
+    side, width = lines[0].shape[-1], len(weight)
+    taps = torch.cat([weight[:, :, 1:].sum(2), weight.sum(2), weight[:, :, :2].sum(2)])
+    found = nn.functional.conv1d(torch.cat(lines), taps, padding=1)[:, :, None]
+    top, middle, bottom = found.split(width, 1)
+    return list(torch.cat([top, middle.expand(-1, -1, side - 2, -1), bottom], 2).chunk(len(lines)))
 
 
 class PlaneNorm(nn.GroupNorm):
