@@ -34,6 +34,12 @@ ConfigFile = Annotated[
 Device = Annotated[
     str | None, typer.Option("--device", help="auto, cpu or cuda. [default: auto]", rich_help_panel="Run")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, help="Cells at a time. [default: one a core; 1 on a GPU]", rich_help_panel="Run"
+    ),
+]
 MaxSteps = Annotated[
     int | None, typer.Option("--max-steps", min=1, help="Optimiser steps, instead of the preset's number.")
 ]

@@ -55,6 +55,7 @@ def run(
     seed: common.Seed = None,
     seeds: common.Seeds = None,
     device: common.Device = None,
+    jobs: common.Jobs = None,
     overwrite: common.OverwriteFlag = "failed",
     dry_run: common.DryRun = False,
     offline: common.Offline = False,
@@ -76,7 +77,9 @@ def run(
     }
     config = load_suite(suite, sets=set_ or [], flags=flags)
     check_options(suite, config)
-    return run_grid(session, config, overwrite=overwrite, refit=overwrite, dry_run=dry_run, report_to=out, report=True)
+    return run_grid(
+        session, config, overwrite=overwrite, refit=overwrite, dry_run=dry_run, report_to=out, report=True, jobs=jobs
+    )
 
 
 def train(
@@ -197,6 +200,7 @@ def evaluate(
     seed: common.Seed = None,
     seeds: common.Seeds = None,
     device: common.Device = None,
+    jobs: common.Jobs = None,
     overwrite: common.OverwriteFlag = "failed",
     dry_run: common.DryRun = False,
     offline: common.Offline = False,
@@ -219,7 +223,9 @@ def evaluate(
     check_options(str(config) if config else None, suite)
     if not method and not config and opened(session, suite).owns_sensor:
         suite = suite.model_copy(update={"methods": (*suite.methods, *_top(suite.task.name))})
-    return run_grid(session, suite, overwrite=overwrite, refit="failed", dry_run=dry_run, report_to=None, report=False)
+    return run_grid(
+        session, suite, overwrite=overwrite, refit="failed", dry_run=dry_run, report_to=None, report=False, jobs=jobs
+    )
 
 
 def _top(task: str) -> list["Named"]:

@@ -1,11 +1,14 @@
 """Run a grid of cells and tell of it: plan, outcomes, table, report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2r_bench import workers
 from s2r_bench.cli.prepare import request
 from s2r_bench.cli.session import Session, describe
+from s2r_bench.cli.side_by_side import Brief, jobs_for, run_side_by_side
 from s2r_bench.config import SuiteConfig
 
 if TYPE_CHECKING:
@@ -22,8 +25,9 @@ def run_grid(
     dry_run: bool,
     report_to: Path | None,
     report: bool,
+    jobs: int | None = None,
 ) -> int:
-    """Run all cells of `config`, print the table, write the report if asked; the exit code."""
+    """Run all cells of `config` in `jobs` processes, print the table, write the report if asked; the exit code."""
     from s2r_bench.cli.compare import table, write_report
     from s2r_bench.steps.evaluate import Grid, exit_code
 
@@ -32,7 +36,7 @@ def run_grid(
         return _plan(session, grid)
     world = grid.request.world
     session.say(f"world {world.name} ({world.sensor}), preset {world.preset}; results in {session.home}")
-    outcomes = _run(session, grid)
+    outcomes = _in_order(grid, _run(session, grid, _found(session, grid, config, jobs)))
     records = [outcome.record for outcome in outcomes if outcome.record]
     written: list[Path] = []
     if records and report:
@@ -54,10 +58,32 @@ def run_grid(
     return exit_code(outcomes)
 
 
-def _run(session: Session, grid: "Grid") -> list["Outcome"]:
+def _found(session: Session, grid: "Grid", config: SuiteConfig, jobs: int | None) -> Iterator["Outcome"]:
+    """Outcomes of all cells; those that are to do are done last, several at a time where that was asked for."""
+    todo = grid.to_do() if jobs_for(jobs, grid.request.device, len(grid)) > 1 else []
+    several = jobs_for(jobs, grid.request.device, len(todo))
+    if several == 1:
+        yield from grid.run()
+        return
+    for cell in grid.longest_first():
+        if cell not in todo:
+            yield grid.cell(*cell)
+    threads = max(1, workers.count() // several)
+    session.say(f"{several} cells at a time, {threads} thread{'s' * (threads > 1)} each (--jobs)")
+    brief = Brief(replace(session, json=False), config, grid.request.overwrite, grid.request.refit, threads)
+    yield from run_side_by_side(brief, todo, several)
+
+
+def _in_order(grid: "Grid", outcomes: list["Outcome"]) -> list["Outcome"]:
+    """As one process would have given them."""
+    names, seeds = [one.name for one in grid.contenders], list(grid.request.seeds)
+    return sorted(outcomes, key=lambda outcome: (seeds.index(outcome.seed), names.index(outcome.arm)))
+
+
+def _run(session: Session, grid: "Grid", found: Iterator["Outcome"]) -> list["Outcome"]:
     outcomes: list[Outcome] = []
     try:
-        for outcome in grid.run():
+        for outcome in found:
             outcomes.append(outcome)
             where = f"[{len(outcomes)}/{len(grid)}] {outcome.arm}, seed {outcome.seed}: {outcome.status}"
             if outcome.error:

@@ -79,7 +79,7 @@ class Session:
 
     def run(self, work: Callable[[], int | None]) -> int:
         """The exit code of `work`; its errors are told here."""
-        self._listen()
+        self.listen()
         try:
             return work() or 0
         except KeyboardInterrupt:
@@ -109,7 +109,8 @@ class Session:
         print(f"\nstopped; what is done is saved. Continue with the same command: {again}", file=sys.stderr)  # noqa: T201
         return code
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """Hear the log of the package and of libraries as much as the flags say."""
         logging.basicConfig(
             stream=sys.stderr,
             format="%(message)s" if not self.verbose else "%(name)s: %(message)s",

@@ -129,25 +129,55 @@ class Grid:
             UsageError, EnvironmentLacksError: what would stop every other cell too. So does an OSError of a full disk.
         """
         for seed in self.request.seeds:
-            for one in self.contenders:
-                try:
-                    yield self._cell(one, seed)
-                except Exception as wrong:  # the grid goes on; the store has kept the traceback
-                    if _stops_all(wrong):
-                        raise
-                    yield Outcome(one.name, seed, "failed", error=wrong, reference=one.method is None)
+            for number in range(len(self.contenders)):
+                yield self.cell(number, seed)
+
+    def cell(self, contender: int, seed: int) -> Outcome:
+        """Run one cell if it is not done; its error is in the outcome.
+
+        Raises:
+            UsageError, EnvironmentLacksError, OSError: as `run`.
+        """
+        one = self.contenders[contender]
+        try:
+            return self._cell(one, seed)
+        except Exception as wrong:  # the grid goes on; the store has kept the traceback
+            if _stops_all(wrong):
+                raise
+            return Outcome(one.name, seed, "failed", error=wrong, reference=one.method is None)
+
+    def longest_first(self) -> list[tuple[int, int]]:
+        """(contender, seed) of all cells, those that have to be fitted first, and references last."""
+        load = [0 if one.method is None else 1 + one.method.trained for one in self.contenders]
+        order = sorted(range(len(load)), key=lambda number: -load[number])
+        return [(number, seed) for seed in self.request.seeds for number in order]
 
     def plan(self) -> list[Planned]:
         """What `run` would find and do; a world that would have to be made first is not made for it."""
-        fits = any(one.method and one.method.trained and one.checkpoint is None for one in self.contenders)
-        learned: tuple[Split, ...] = ("train",) if fits else ()
-        if not is_made(self.request.world, (*learned, *evaluation_splits(self.task))):
+        if not self._has_world():
             return [
                 Planned(one.name, seed, "absent" if one.method and one.method.trained else None, "absent")
                 for seed in self.request.seeds
                 for one in self.contenders
             ]
         return [self._planned(one, seed) for seed in self.request.seeds for one in self.contenders]
+
+    def to_do(self) -> list[tuple[int, int]]:
+        """(contender, seed) of the cells that are not done, in the order of `longest_first`."""
+        every = self.longest_first()
+        return [cell for cell in every if not self._is_done(*cell)] if self._has_world() else every
+
+    def _has_world(self) -> bool:
+        """Whether the data are there; if not, nothing can be done yet, and asking for keys would make them."""
+        fits = any(one.method and one.method.trained and one.checkpoint is None for one in self.contenders)
+        learned: tuple[Split, ...] = ("train",) if fits else ()
+        return is_made(self.request.world, (*learned, *evaluation_splits(self.task)))
+
+    def _is_done(self, contender: int, seed: int) -> bool:
+        try:
+            return self._planned(self.contenders[contender], seed).cell == "done"
+        except S2RError:  # it is told when its turn comes
+            return False
 
     def _contender(self, word: str) -> Contender:
         given, preset = self.request.methods[word], self.request.world.preset

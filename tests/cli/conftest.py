@@ -151,7 +151,15 @@ def home(tmp_path):
 
 def environment(home, **more):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("S2R_")}
-    return {**kept, "S2R_HOME": str(home), "OMP_NUM_THREADS": "1", "COLUMNS": "200", "NO_COLOR": "1", **more}
+    return {
+        **kept,
+        "S2R_HOME": str(home),
+        "S2R_JOBS": "1",
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+        **more,
+    }
 
 
 @pytest.fixture
@@ -185,6 +193,7 @@ def cli_here(home, tmp_path, monkeypatch, capsys):
             if name.startswith("S2R_"):
                 monkeypatch.delenv(name)
         monkeypatch.setenv("S2R_HOME", str(home))
+        monkeypatch.setenv("S2R_JOBS", "1")
         monkeypatch.setenv("NO_COLOR", "1")
         monkeypatch.setattr(sys, "argv", ["s2r-bench", *map(str, words)])
         with pytest.raises(SystemExit) as stopped:
