@@ -9,7 +9,7 @@ from pydantic import Field
 from s2r_bench.options import Options
 from s2r_bench.worlds.mini.sensor import SensorOptions
 
-VERSION = 4  # raise when the same options would give other data: old caches are then left aside
+VERSION = 5  # raise when the same options would give other data: old caches are then left aside
 METRES_PER_UNIT = 0.0001
 FARTHEST_STORED_M = 6.5  # of 16 bits at 0.1 mm
 
@@ -37,7 +37,7 @@ class MiniOptions(Options):
     views: int = Field(8, ge=1, description="views of each room, one sequence on an arc")
     corpus_per_category: int = Field(60, ge=1, description="objects of each category in the CAD corpus")
     captured_train_per_category: int = Field(12, ge=1)
-    captured_test_per_category: int = Field(16, ge=1)
+    captured_test_per_category: int = Field(24, ge=1)
     object_distance: float = Field(1.5, gt=0, description="of single objects' cameras, in the rooms' usual distance")
     sensor: SensorOptions = SensorOptions()
     workers: int = Field(0, ge=0, description="processes that generate; 0: S2R_WORKERS, else one a core")

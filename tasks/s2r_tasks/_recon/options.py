@@ -56,6 +56,8 @@ class ReconOptions(Options):
         sim_fraction: share of each category's corpus objects whose clouds are simulated.
         per_category: one network a category (published), or one that is told the category.
         cloud_points: points a network sees of a cloud. surface_points, queries: of an item of the autoencoder.
+        shrink: smallest size of a shape in an item of the autoencoder. around: share of its queries that are drawn from
+            the whole grid, where those beyond the shape's own cube replace others: what nobody asks about fills up.
         poses: random poses of each shape that the diffusion learns from.
         vae, denoiser, pose, cloud: networks and augmentations.
         vae_train, pretrain, finetune: training.
@@ -70,6 +72,8 @@ class ReconOptions(Options):
     cloud_points: int = Field(2048, ge=16)
     surface_points: int = Field(20_000, ge=16)
     queries: int = Field(2048, ge=16)
+    shrink: float = Field(0.7, gt=0, le=1)
+    around: float = Field(0.0, ge=0, le=1)
     poses: int = Field(5, ge=1)
     vae: VaeOptions = VaeOptions()
     denoiser: DenoiserOptions = DenoiserOptions()
@@ -110,6 +114,10 @@ _TINY: Mapping[str, Any] = {
     "cloud_points": 1024,
     "surface_points": 1024,
     "queries": 2048,
+    # a short training cannot spend itself on poses that no scan comes in
+    "pose": {"scale": 0.2, "yaw_deg": 1.0, "shift": 0.03},
+    "shrink": 0.9,
+    "around": 0.25,
     "poses": 8,
     # the published weight of the KL term ends a short training at the prior: the latent then says nothing
     "vae": {
@@ -173,6 +181,7 @@ ReconOptions.presets = {
         "per_category": False,
         "data": {"stored": 8192, "surface": 100_000, "volume": 100_000, "near": 65_536},
         "surface_points": 8192,
+        "around": 0.25,
         "vae": {
             "side": 64,
             "latent": 16,

@@ -28,6 +28,7 @@ from s2r_tasks._recon.shapes import Shape, half_simulated, label, mixed, shape_o
 from s2r_tasks._recon.trivial import trivial
 
 ARTIFACTS = "artifacts"
+OF_THE_AUTOENCODER = {"vae", "vae_train", "pose", "shrink", "around", "surface_points", "queries"}
 
 
 class Pipeline:
@@ -151,7 +152,7 @@ class Pipeline:
             "world": self.world.key,
             "categories": list(categories),
             "data": o.data.model_dump(mode="json"),
-            "options": o.model_dump(mode="json", include={"vae", "vae_train", "pose", "surface_points", "queries"}),
+            "options": o.model_dump(mode="json", include=OF_THE_AUTOENCODER),
             "code": code_of(training),
         }
         vae = self.shelf.folder(

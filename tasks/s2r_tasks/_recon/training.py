@@ -21,12 +21,12 @@ from s2r_tasks._disco.planes import resized
 from s2r_tasks._disco.vae import TriplaneVae, vae_loss
 from s2r_tasks._recon.clouds import Cloud
 from s2r_tasks._recon.options import ReconOptions
+from s2r_tasks._recon.scoring import GRID_REACH
 from s2r_tasks._recon.shapes import Shape
 
 WEIGHTS = "weights.safetensors"
 SURFACE_JITTER = 0.005
 SHARED_SEED = 0  # of what all seeds share: the autoencoder
-SHRINK = (0.7, 1.0)  # the autoencoder also sees smaller shapes
 
 
 def fit_vae(folder: Path, shapes: Sequence[Shape], options: ReconOptions, seed: int, device: str) -> None:
@@ -235,7 +235,7 @@ def load_denoiser(folder: Path, options: ReconOptions, device: str) -> Denoiser:
 
 def _vae_item(shape: Shape, options: ReconOptions, dice: np.random.Generator) -> dict[str, np.ndarray]:
     pose, _ = random_pose(shape.half_sides, options.pose, dice)
-    pose[:3, :3] *= dice.uniform(*SHRINK)
+    pose[:3, :3] *= dice.uniform(options.shrink, 1)
     surface = moved(drawn(shape.surface, options.surface_points, dice), pose)
     item = {"surface": surface + dice.normal(0, SURFACE_JITTER, surface.shape).astype(np.float32)}
     sides = {"volume": shape.points.volume_inside, "near": shape.points.near_inside}
@@ -244,7 +244,17 @@ def _vae_item(shape: Shape, options: ReconOptions, dice: np.random.Generator) ->
         chosen = dice.integers(len(points), size=options.queries)
         item[name] = moved(points[chosen], pose)
         item[f"{name}_label"] = inside[chosen].astype(np.float32)
+    _look_around(item["volume"], item["volume_label"], options.around, pose, dice)
     return item
+
+
+def _look_around(
+    points: np.ndarray, labels: np.ndarray, share: float, pose: np.ndarray, dice: np.random.Generator
+) -> None:
+    """Put points of the whole grid, empty beyond the shape's own cube, in the place of some: corners are empty too."""
+    around = dice.uniform(-GRID_REACH, GRID_REACH, (int(share * len(points)), 3)).astype(np.float32)
+    beyond = around[np.abs(moved(around, np.linalg.inv(pose))).max(1, initial=0) > 1]
+    points[: len(beyond)], labels[: len(beyond)] = beyond, 0
 
 
 def _shares(shares: Sequence[float], batch: int) -> list[int]:

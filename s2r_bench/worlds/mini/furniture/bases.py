@@ -33,12 +33,12 @@ def stretchers(made: Assembly, feet: list[Corner], height: float, thick: float, 
 
 def pedestal(made: Assembly, height: float, reach: float, dice: Dice) -> None:
     """A column on a round or square foot."""
-    foot = dice.between(0.015, 0.04)
+    foot = dice.between(0.025, 0.05)
     if dice.chance(0.6):
         made.disc((0, 0), (0.0, foot), reach, taper=dice.between(0.7, 1.0), kind="frame")
     else:
         made.slab((-reach, reach), (0.0, foot), (-reach, reach), dice.between(0.0, 0.06), "frame")
-    made.disc((0, 0), (foot, height), dice.between(0.022, 0.05), taper=dice.between(0.7, 1.3), kind="frame")
+    made.disc((0, 0), (foot, height), dice.between(0.03, 0.06), taper=dice.between(0.7, 1.3), kind="frame")
 
 
 def star_base(made: Assembly, height: float, reach: float, dice: Dice) -> None:
@@ -53,7 +53,7 @@ def star_base(made: Assembly, height: float, reach: float, dice: Dice) -> None:
             made.bar((-0.015, castor, reach - castor), (0.015, castor, reach - castor), 2 * castor, sides=10)
             made.bar((0, castor, reach - castor), (0, lift, reach - castor), 0.012)
         made.swing(first, 0.0, 0.0, 360 * i / arms)
-    made.disc((0, 0), (lift - 0.01, height), dice.between(0.02, 0.035), kind="frame")
+    made.disc((0, 0), (lift - 0.01, height), dice.between(0.028, 0.045), kind="frame")
 
 
 def plinth(made: Assembly, x: Span, z: Span, height: float, inset: float) -> None:
@@ -63,7 +63,7 @@ def plinth(made: Assembly, x: Span, z: Span, height: float, inset: float) -> Non
 
 def short_legs(made: Assembly, x: Span, z: Span, height: float, dice: Dice) -> None:
     """Short legs under the corners of a body, upright or splayed."""
-    thick = dice.between(0.022, 0.045)
+    thick = dice.between(0.035, 0.06)
     inset = dice.between(0.02, 0.06)
     centre = ((x[0] + x[1]) / 2, (z[0] + z[1]) / 2)
     half = ((x[1] - x[0]) / 2 - inset - thick, (z[1] - z[0]) / 2 - inset - thick)

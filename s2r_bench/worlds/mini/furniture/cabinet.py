@@ -26,7 +26,7 @@ def cabinet(dice: Dice) -> Assembly:
         short_legs(made, x, z, bottom, dice)
     elif base == "plinth":
         plinth(made, x, z, bottom, dice.between(0.02, 0.05))
-    board = dice.between(0.014, 0.03)
+    board = dice.between(0.025, 0.045)
     _carcass(made, x, (bottom, height), z, board)
     _columns(made, (x[0] + board, x[1] - board), (bottom + board, height - board), z, use, dice)
     if dice.chance(0.35):
@@ -40,7 +40,7 @@ def _carcass(made: Assembly, x: Span, y: Span, z: Span, board: float) -> None:
     made.block((x[1] - board, x[1]), y, z)
     made.block(x, (y[0], y[0] + board), z)
     made.block(x, (y[1] - board, y[1]), z)
-    made.block(x, y, (z[0], z[0] + 0.012))
+    made.block(x, y, (z[0], z[0] + 0.02))
 
 
 def _columns(made: Assembly, x: Span, y: Span, z: Span, use: str, dice: Dice) -> None:
@@ -50,7 +50,7 @@ def _columns(made: Assembly, x: Span, y: Span, z: Span, use: str, dice: Dice) ->
     for i in range(count):
         span = (x[0] + i * pitch, x[0] + (i + 1) * pitch)
         if i:
-            made.block((span[0] - 0.009, span[0] + 0.009), y, z)
+            made.block((span[0] - 0.013, span[0] + 0.013), y, z)
         _column(made, span, y, z, same or dice.pick(["drawers", "doors", "open"]), dice)
 
 
@@ -58,7 +58,7 @@ def _column(made: Assembly, x: Span, y: Span, z: Span, kind: str, dice: Dice) ->
     tall = y[1] - y[0]
     if tall > 0.5 and dice.chance(0.35):
         cut = y[0] + tall * dice.between(0.3, 0.7)
-        made.block(x, (cut - 0.009, cut + 0.009), z)
+        made.block(x, (cut - 0.013, cut + 0.013), z)
         _compartment(made, x, (y[0], cut), z, kind, dice)
         _compartment(made, x, (cut, y[1]), z, dice.pick(["open", "drawers", "doors"]), dice)
     else:
@@ -71,7 +71,7 @@ def _compartment(made: Assembly, x: Span, y: Span, z: Span, kind: str, dice: Dic
         for i in range(1, max(1, round(tall / dice.between(0.28, 0.45)))):
             level = y[0] + tall * i / max(1, round(tall / 0.35))
             if level < y[1] - 0.1:
-                made.block(x, (level - 0.008, level + 0.008), (z[0], z[1] - 0.02), "panel")
+                made.block(x, (level - 0.012, level + 0.012), (z[0], z[1] - 0.02), "panel")
         return
     made.block(x, y, (z[0], z[1] - 0.004), "panel")
     front = z[1] - 0.004 if dice.chance(0.5) else z[1] - 0.02

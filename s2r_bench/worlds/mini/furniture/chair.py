@@ -27,7 +27,7 @@ def chair(dice: Dice) -> Assembly:
     made = Assembly()
     bar_stool = dice.chance(0.1)
     high = dice.between(0.62, 0.78) if bar_stool else dice.between(0.40, 0.50)
-    thick = dice.between(0.018, 0.045)
+    thick = dice.between(0.03, 0.06)
     seat = Seat(dice.between(0.19, 0.28), dice.between(0.36, 0.52), high - thick, high)
     base = dice.pick(["legs", "sled", "pedestal", "star"], [0.6, 0.14, 0.1, 0.16])
     _seat(made, seat, dice)
@@ -63,7 +63,7 @@ def _seat(made: Assembly, seat: Seat, dice: Dice) -> None:
 
 
 def _legs(made: Assembly, seat: Seat, dice: Dice, bar_stool: bool) -> None:
-    thick = dice.between(0.02, 0.042)
+    thick = dice.between(0.032, 0.058)
     inset = dice.between(0.01, 0.05) + thick / 2
     splay = dice.between(0.03, 0.1) if dice.chance(0.45) else 0.0
     feet = four_legs(made, (seat.half - inset, seat.front - inset), seat.low, thick, splay, dice)
@@ -72,7 +72,7 @@ def _legs(made: Assembly, seat: Seat, dice: Dice, bar_stool: bool) -> None:
 
 
 def _sled(made: Assembly, seat: Seat, dice: Dice) -> None:
-    tube = dice.between(0.018, 0.03)
+    tube = dice.between(0.026, 0.042)
     cantilever = dice.chance(0.5)
     for side in (-1, 1):
         x = side * (seat.half - tube)
@@ -95,7 +95,7 @@ def _back(made: Assembly, seat: Seat, height: float, dice: Dice) -> None:
     if style == "barrel":
         _barrel(made, seat, y1, dice)
         return
-    post = dice.between(0.02, 0.04)
+    post = dice.between(0.03, 0.05)
     z = rear + post / 2
     if style not in {"panel", "upholstered"} or dice.chance(0.4):
         for side in (-1, 1):
@@ -109,7 +109,7 @@ def _back(made: Assembly, seat: Seat, height: float, dice: Dice) -> None:
 def _fill(made: Assembly, style: str, face: tuple[Span, Span], at: tuple[float, float], dice: Dice) -> None:
     (x0, x1), (y0, y1) = face
     z, post = at
-    thin = dice.between(0.012, 0.024)
+    thin = dice.between(0.02, 0.035)
     rail = dice.between(0.04, 0.09)
     gap = dice.between(0.03, 0.14)
     depth = (z - thin / 2, z + thin / 2)
@@ -142,7 +142,7 @@ def _barrel(made: Assembly, seat: Seat, top: float, dice: Dice) -> None:
     board = 2 * seat.half * 3.1416 * sweep / 360 / count * dice.pick([0.65, 1.04])
     for i in range(count):
         first = len(made.parts)
-        made.block((-board / 2, board / 2), (low, top), (-seat.half - 0.01, -seat.half + 0.01), "panel")
+        made.block((-board / 2, board / 2), (low, top), (-seat.half - 0.014, -seat.half + 0.014), "panel")
         made.swing(first, 0.0, 0.0, (i / (count - 1) - 0.5) * sweep)
     if low > seat.high:
         for side in (-1, 1):
@@ -157,7 +157,7 @@ def _barrel(made: Assembly, seat: Seat, top: float, dice: Dice) -> None:
 def _arms(made: Assembly, seat: Seat, dice: Dice) -> None:
     rise = dice.between(0.17, 0.26)
     y = seat.high + rise
-    wide, thick = dice.between(0.03, 0.065), dice.between(0.018, 0.035)
+    wide, thick = dice.between(0.04, 0.075), dice.between(0.026, 0.045)
     reach = dice.between(0.5, 0.95) * seat.depth
     rear, front = -seat.depth / 2, -seat.depth / 2 + reach
     closed = dice.chance(0.2)
@@ -167,5 +167,5 @@ def _arms(made: Assembly, seat: Seat, dice: Dice) -> None:
         if closed:
             made.block((x - thick / 2, x + thick / 2), (seat.low, y), (rear, front), "panel")
         else:
-            made.bar((x, seat.low, front - 0.03), (x, y, front - 0.03), 0.024, sides=dice.pick([4, 8]))
-            made.bar((x, seat.low, rear + 0.04), (x, y, rear + 0.04), 0.024)
+            made.bar((x, seat.low, front - 0.03), (x, y, front - 0.03), 0.032, sides=dice.pick([4, 8]))
+            made.bar((x, seat.low, rear + 0.04), (x, y, rear + 0.04), 0.032)

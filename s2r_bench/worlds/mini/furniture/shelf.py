@@ -13,7 +13,7 @@ def shelf(dice: Dice) -> Assembly:
     width, depth = dice.between(0.5, 1.3), dice.between(0.24, 0.42)
     height = dice.between(0.7, 1.95)
     x, z = (-width / 2, width / 2), (-depth / 2, depth / 2)
-    board = dice.between(0.014, 0.032)
+    board = dice.between(0.026, 0.05)
     if style == "grid":
         _grid(made, x, height, z, board, dice)
         return made
@@ -25,7 +25,7 @@ def shelf(dice: Dice) -> Assembly:
         for span in ((x[0], x[0] + board), (x[1] - board, x[1])):
             made.block(span, (0, height), z)
         if dice.chance(0.6):
-            made.block(x, (0.03, height), (z[0], z[0] + 0.01), "panel")
+            made.block(x, (0.03, height), (z[0], z[0] + 0.02), "panel")
     else:
         _posts(made, x, height, z, dice)
     for level in levels:
@@ -42,7 +42,7 @@ def _levels(height: float, board: float, dice: Dice) -> list[float]:
 
 
 def _posts(made: Assembly, x: Span, height: float, z: Span, dice: Dice) -> None:
-    post, sides = dice.between(0.018, 0.035), dice.pick([4, 8])
+    post, sides = dice.between(0.03, 0.05), dice.pick([4, 8])
     corners = [(a, b) for a in (x[0] + post / 2, x[1] - post / 2) for b in (z[0] + post / 2, z[1] - post / 2)]
     for a, b in corners:
         made.bar((a, 0, b), (a, height, b), post, sides=sides)
@@ -59,7 +59,7 @@ def _ladder(made: Assembly, x: Span, sizes: tuple[float, list[float]], z: Span, 
     """Boards that get narrower upwards between two leaning rails."""
     height, levels = sizes
     scale = height / levels[-1]
-    rail, slope = dice.between(0.02, 0.035), dice.between(0.11, 0.24)
+    rail, slope = dice.between(0.03, 0.05), dice.between(0.11, 0.24)
     rear = z[1] - slope * height
     for edge in (x[0] + rail / 2, x[1] - rail / 2):
         made.bar((edge, 0, z[1]), (edge, height, rear), rail, rail * 1.6)
@@ -87,7 +87,7 @@ def _grid(made: Assembly, x: Span, height: float, z: Span, board: float, dice: D
             cell_x, cell_y = (x[0] + i * wide, x[0] + (i + 1) * wide), (j * tall, (j + 1) * tall)
             filled = dice.pick(["", "back", "box"], [0.55, 0.2, 0.25])
             if filled == "back":
-                made.block(cell_x, cell_y, (z[0], z[0] + 0.012), "panel")
+                made.block(cell_x, cell_y, (z[0], z[0] + 0.02), "panel")
             elif filled == "box":
                 inner = (cell_x[0] + 0.03, cell_x[1] - 0.03)
                 made.block(

@@ -19,7 +19,7 @@ def table(dice: Dice) -> Assembly:
     made = Assembly()
     use = dice.pick(list(SIZES))
     width, depth, height = (dice.between(*span) for span in SIZES[use])
-    thick = dice.between(0.015, 0.05)
+    thick = dice.between(0.025, 0.07)
     is_round = use in {"dining", "coffee", "side"} and dice.chance(0.35)
     if is_round:
         width = depth = min(width, 1.3) if use == "dining" else depth
@@ -61,7 +61,7 @@ def _top(made: Assembly, half: tuple[float, float], y: Span, is_round: bool, dic
 
 
 def _legs(made: Assembly, half: tuple[float, float], low: float, dice: Dice) -> None:
-    thick = dice.between(0.022, 0.06)
+    thick = dice.between(0.04, 0.085)
     inset = dice.between(0.01, 0.08) + thick / 2
     splay = dice.between(0.03, min(0.1, inset + 0.05)) if dice.chance(0.35) else 0.0
     spread = (half[0] - inset, half[1] - inset)
@@ -69,17 +69,17 @@ def _legs(made: Assembly, half: tuple[float, float], low: float, dice: Dice) -> 
     if dice.chance(0.55):
         deep = dice.between(0.05, 0.12)
         for side in (-1, 1):
-            made.block((-spread[0], spread[0]), (low - deep, low), (side * spread[1] - 0.01, side * spread[1] + 0.01))
-            made.block((side * spread[0] - 0.01, side * spread[0] + 0.01), (low - deep, low), (-spread[1], spread[1]))
+            made.block((-spread[0], spread[0]), (low - deep, low), (side * spread[1] - 0.014, side * spread[1] + 0.014))
+            made.block((side * spread[0] - 0.014, side * spread[0] + 0.014), (low - deep, low), (-spread[1], spread[1]))
     if dice.chance(0.3):
         stretchers(made, feet, dice.between(0.12, 0.35) * low, thick * 0.7, dice)
     elif dice.chance(0.3):
         y = dice.between(0.18, 0.4) * low
-        made.block((-spread[0], spread[0]), (y, y + 0.018), (-spread[1], spread[1]), "panel")
+        made.block((-spread[0], spread[0]), (y, y + 0.03), (-spread[1], spread[1]), "panel")
 
 
 def _trestles(made: Assembly, half: tuple[float, float], low: float, dice: Dice) -> None:
-    thick = dice.between(0.03, 0.06)
+    thick = dice.between(0.045, 0.08)
     at, open_to = half[0] * dice.between(0.6, 0.85), half[1] * dice.between(0.5, 0.85)
     crossed = dice.chance(0.5)
     for side in (-1, 1):
@@ -89,26 +89,26 @@ def _trestles(made: Assembly, half: tuple[float, float], low: float, dice: Dice)
             top = -lean * open_to if crossed else lean * 0.05
             made.bar((x, 0, lean * open_to), (x, low - 0.02, top), thick)
     beam = low * dice.between(0.2, 0.5)
-    made.block((-at, at), (beam, beam + 0.06), (-0.015, 0.015))
+    made.block((-at, at), (beam, beam + 0.06), (-0.02, 0.02))
     if not crossed:
         for side in (-1, 1):
             made.block((side * at - 0.015, side * at + 0.015), (beam, beam + 0.04), (-open_to * 0.6, open_to * 0.6))
 
 
 def _panels(made: Assembly, half: tuple[float, float], low: float, dice: Dice) -> None:
-    thick = dice.between(0.016, 0.045)
+    thick = dice.between(0.03, 0.06)
     inset = dice.pick([0.0, dice.between(0.02, 0.15)])
     for side in (-1, 1):
         x = side * (half[0] - inset - thick / 2)
         made.block((x - thick / 2, x + thick / 2), (0, low), (-half[1], half[1]), "panel")
     back = dice.between(0.25, 0.9)
     made.block(
-        (-half[0] + inset, half[0] - inset), (low * (1 - back), low), (-half[1] + 0.02, -half[1] + 0.04), "panel"
+        (-half[0] + inset, half[0] - inset), (low * (1 - back), low), (-half[1] + 0.02, -half[1] + 0.05), "panel"
     )
 
 
 def _sleds(made: Assembly, half: tuple[float, float], low: float, dice: Dice) -> None:
-    tube = dice.between(0.02, 0.05)
+    tube = dice.between(0.035, 0.065)
     deep = half[1] * dice.between(0.75, 0.98) - tube / 2
     for side in (-1, 1):
         x = side * (half[0] * dice.between(0.82, 0.95) - tube / 2)
