@@ -1,8 +1,11 @@
 """The task `recon`: splits, scores and protocols by hand, and the whole path at smoke size."""
 
 import math
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +13,14 @@ import torch
 
 from s2r_bench import workers
 from s2r_bench.errors import DataError, UsageError
+from s2r_bench.geometry import occupancy
+from s2r_bench.records import content_key
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm
 from s2r_bench.types import CATEGORIES, CadModel, Mesh
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.mini.furniture import make_object
+from s2r_tasks._recon import clouds, pipeline, scoring, shapes, training
 from s2r_tasks._recon.clouds import FEWEST_POINTS, cloud_of, make_clouds, read_clouds
 from s2r_tasks._recon.options import ReconOptions, ScoreOptions
 from s2r_tasks._recon.scoring import empty_chamfer, in_chunks, mesh_of, scores_of, truth_of
@@ -148,6 +154,87 @@ def test_shots_are_read_and_wrong_ones_refused() -> None:
     assert ReconOptions.preset("tiny", {"shots": 0.25}).shots == "0.25"
     with pytest.raises(UsageError, match="shots"):
         ReconOptions.preset("tiny", {"shots": "many"})
+
+
+CLOUDS = {"clouds clean", "clouds captures", "clouds simulated"}
+TRAINED = {"pretrained", "finetuned"}
+LEARNED = {"vae", "latents", *TRAINED}
+EVERY = {"labelled", *CLOUDS, *LEARNED}
+
+
+class Keys(Shelf):
+    """Names folders and makes none."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+        self.found: dict[str, str] = {}
+
+    def folder(self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str = "") -> Path:
+        origin = str(inputs.get("origin", "")).partition("/")[0]
+        key = content_key({"kind": kind, **inputs})
+        self.found[f"{kind.removeprefix('recon-')} {origin}".strip()] = key
+        return self.root / key
+
+
+def keys() -> dict[str, str]:
+    """Kind of folder -> its key, of a world without objects."""
+    world: Any = SimpleNamespace(key="none", objects=lambda split: [])
+    shelf, arm, few = Keys(), Arm("no-sim", list, identity="clean"), SimpleNamespace(shapes=[])
+    line = pipeline.Pipeline(ReconOptions.preset("smoke"), world, shelf)
+    vae = line._vae(CATEGORIES)
+    latents = line._latents(vae, [])
+    pretrained = line._pretrained(arm, 0, few, vae, latents)
+    line._finetuned(arm, 0, few, few, pretrained)
+    line._captured("captured-test")
+    line._corpus_clouds(arm, 0)
+    return shelf.found
+
+
+@pytest.fixture(scope="module")
+def unedited() -> dict[str, str]:
+    return keys()
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "expected"),
+    [
+        (pipeline, "mixed(self._clean(models), ", "dict(", TRAINED),
+        (pipeline, "simulate(seen, 0)", "simulate(seen, 1)", {"clouds simulated", *TRAINED}),
+        (
+            pipeline,
+            "cloud_steps.captured(self.world, ",
+            "cloud_steps.captured(None, ",
+            {"clouds captures", "finetuned"},
+        ),
+        (pipeline, "[(1.0, items)]", "[(0.5, items)]", TRAINED),
+        (pipeline, "own, scans, corpus.latents", "own, scans, own", {"finetuned"}),
+        (pipeline, "fit_vae(folder, shapes", "fit_vae(folder, shapes[1:]", LEARNED),
+        (
+            pipeline,
+            "make_latents(folder, network, shapes",
+            "make_latents(folder, network, shapes[1:]",
+            LEARNED - {"vae"},
+        ),
+        (pipeline, " and not s.points.quality.open_shell", "", {"labelled", *LEARNED}),
+        (pipeline, "truth.volume) >= 0", "truth.volume) > 0", set()),
+        (scoring, "HALF = 0.5", "HALF = 1.0", set()),
+        (training, "SURFACE_JITTER = 0.005", "SURFACE_JITTER = 0.0", LEARNED),
+        (shapes, "**made}", "}", EVERY - CLOUDS),
+        (occupancy, "DOUBT = 0.2", "DOUBT = 0.3", EVERY - CLOUDS),
+        (clouds, "FLOOR_CUT = 0.015", "FLOOR_CUT = 0.0", EVERY),
+    ],
+)
+def test_a_folder_is_named_by_the_code_that_fills_it(
+    unedited: dict[str, str],
+    edited: Callable[[ModuleType, str, str], None],
+    module: ModuleType,
+    old: str,
+    new: str,
+    expected: set[str],
+) -> None:
+    assert set(unedited) == EVERY
+    edited(module, old, new)
+    assert {kind for kind, key in keys().items() if key != unedited[kind]} == expected
 
 
 @pytest.fixture(scope="module")
