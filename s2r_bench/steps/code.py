@@ -137,8 +137,8 @@ def _relatives(path: Path) -> Iterator[Path]:
 def _files_of(name: str, own: str) -> list[Path]:
     """The file behind a dotted name of one of our packages or of the member's `own`; none of any other."""
     package, *rest = name.split(".")
-    ours = package.startswith("s2r_") and not (package == "s2r_bench" and rest and rest[0] in CARRIERS)
-    if not rest or not (ours or package == own):
+    carrier = package == "s2r_bench" and bool(rest) and rest[0] in CARRIERS  # also for a member that is of the core
+    if not rest or carrier or not (package.startswith("s2r_") or package == own):
         return []
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
