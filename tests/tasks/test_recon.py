@@ -1,6 +1,7 @@
 """The task `recon`: splits, scores and protocols by hand, and the whole path at smoke size."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from s2r_bench import workers
+from s2r_bench.engine.checkpoint import write_tensors
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.geometry import occupancy
 from s2r_bench.records import content_key
@@ -139,6 +141,26 @@ def test_a_scan_of_three_points_is_left_out_and_damage_is_named(tmp_path: Path, 
     (tmp_path / "bad.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"bad\.npz"):
         read_clouds(tmp_path, [bad])
+
+
+@pytest.mark.parametrize(
+    ("name", "held"), [("scale", None), ("mean", torch.zeros(2, 1, 3, 2)), ("spread", torch.zeros(2, 5, 3, 2, 4, 4))]
+)
+def test_damaged_latents_name_their_remedy(tmp_path: Path, name: str, held: torch.Tensor | None) -> None:
+    path, mean = tmp_path / "latents.safetensors", torch.zeros(2, 1, 3, 2, 4, 4)
+    whole = {"mean": mean, "spread": mean.clone(), "poses": torch.zeros(2, 1, 4, 4)}
+    whole |= {"shift": torch.zeros(2), "scale": torch.ones(2)}
+    remedy = re.escape(f"delete {tmp_path} and run again")
+    with pytest.raises(DataError, match=rf"latents\.safetensors is missing.*{remedy}"):
+        training.read_latents(tmp_path)
+    write_tensors(path, whole)
+    assert training.read_latents(tmp_path).poses.shape == (2, 1, 4, 4)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match=rf"latents\.safetensors is not a readable.*{remedy}"):
+        training.read_latents(tmp_path)
+    write_tensors(path, {key: tensor for key, tensor in (whole | {name: held}).items() if tensor is not None})
+    with pytest.raises(DataError, match=rf"latents\.safetensors should hold mean and spread \(shapes.*{remedy}"):
+        training.read_latents(tmp_path)
 
 
 def test_meshes_that_are_no_solids_are_refused() -> None:
