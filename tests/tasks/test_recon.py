@@ -369,9 +369,29 @@ def test_references_know_nothing_and_other_arms_need_a_simulator(smoke, tmp_path
 
 def test_an_arm_that_sees_nothing_says_so(smoke, tmp_path: Path) -> None:
     world, shelf, _ = smoke
+    told: list[str] = []
+    heard = Shelf(shelf.root, told.append)
     blind = Arm("blind", lambda frames, draw: [f.with_depth(np.zeros_like(f.depth)) for f in frames], identity="blind")
     with pytest.raises(DataError, match="no object has a cloud"):
-        Recon(ReconOptions.preset("smoke", {"sim_fraction": 1.0})).run(blind, world, 0, tmp_path, shelf)
+        Recon(ReconOptions.preset("smoke", {"sim_fraction": 1.0})).run(blind, world, 0, tmp_path, heard)
+    ids = [model.id for model in world.objects("corpus")]
+    (line,) = (text for text in told if "fewer than" in text)
+    assert "blind, seed 0: 12 of 12 corpus objects" in line
+    assert line.endswith(": " + ", ".join(ids[:10]) + " and 2 more")
+
+
+def test_objects_without_a_cloud_are_named_for_the_arm_that_lost_them(smoke, tmp_path: Path) -> None:
+    world, shelf, _ = smoke
+    told: list[str] = []
+    lost = [model.id for model in world.objects("corpus") if model.id in half_simulated(world.objects("corpus"), 0.5)]
+    blind = Arm("blind", lambda frames, draw: [f.with_depth(np.zeros_like(f.depth)) for f in frames], identity="blind")
+    clear = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
+    for arm in (blind, clear, blind):  # the third finds all on the shelf, and tells again
+        Recon(ReconOptions.preset("smoke")).run(arm, world, 0, tmp_path, Shelf(shelf.root, told.append))
+    lines = [text for text in told if "fewer than" in text]
+    assert len(lines) == 2
+    assert all("blind, seed 0: 6 of 12 corpus objects" in line for line in lines)
+    assert all(line.endswith("fewer than 32 points: " + ", ".join(lost)) for line in lines)
 
 
 def test_what_the_corpus_lacks_is_named(smoke, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from s2r_tasks._recon.shapes import Shape, half_simulated, label, mixed, shape_o
 from s2r_tasks._recon.trivial import trivial
 
 ARTIFACTS = "artifacts"
+MOST_NAMED = 10  # ids in one line
 
 
 class Pipeline:
@@ -200,6 +201,7 @@ class Pipeline:
         o, vae = self.options, self._vae(categories)
         latents = self._latents(vae, self.shapes("corpus", categories))
         items = self._corpus_items(arm, seed, categories, latents)
+        self._tell_left_out(arm, seed, items)
         folder = self._pretrained(arm, seed, items, vae, latents)
         models = [model for model in self.models("captured-train") if model.category in categories]
         counts = {"corpus_objects": len(items), "captured_objects": 0}
@@ -219,6 +221,14 @@ class Pipeline:
     def _corpus_items(self, arm: Arm, seed: int, categories: Sequence[str], latents: Path) -> training.CloudItems:
         shapes, clouds = self.shapes("corpus", categories), self._corpus_clouds(arm, seed)
         return training.CloudItems(shapes, training.read_latents(latents), clouds, self.options)
+
+    def _tell_left_out(self, arm: Arm, seed: int, items: training.CloudItems) -> None:
+        left = [shape.id for place, shape in enumerate(items.shapes) if place not in items.clouds]
+        if left:
+            self.shelf.tell(
+                f"recon: {arm.name}, seed {seed}: {len(left)} of {len(items.shapes)} corpus objects are not learned "
+                f"from, their clouds hold fewer than {cloud_steps.FEWEST_POINTS} points: {_listed(left)}"
+            )
 
     def _pretrained(self, arm: Arm, seed: int, items: training.CloudItems, vae: Path, latents: Path) -> Path:
         o = self.options
@@ -302,6 +312,12 @@ class Pipeline:
                 kept[shape.category] += 1
                 artifacts |= _keep(workdir, truth, mesh, (scans or {}).get(shape.id))
         return TaskResult(scores, failures, artifacts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _keep(workdir: Path, truth: Truth, mesh: Any, scan: Cloud | None) -> dict[str, str]:
