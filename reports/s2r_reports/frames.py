@@ -28,6 +28,7 @@ COLUMNS = (
     "value",
 )
 UNKNOWN_SENSOR = "sensor not recorded"
+UNKNOWN_DEVICE = "not recorded"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ class Entry:
         if path is None or not path.is_file():
             return UNKNOWN_SENSOR
         return str(json.loads(path.read_text(encoding="utf-8")).get("sensor", UNKNOWN_SENSOR))
+
+    @property
+    def device(self) -> tuple[str, str]:
+        """Kind of the device that scored the run ("cpu" or "cuda"), and its name where it has one."""
+        name = self.record.environment.get("device", UNKNOWN_DEVICE)
+        return (name, "") if name in ("cpu", UNKNOWN_DEVICE) else ("cuda", name)
 
 
 Given = RunRecord | tuple[RunRecord, Path | None] | Entry

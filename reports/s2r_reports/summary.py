@@ -64,7 +64,7 @@ class Summary:
     """All figures of one group of runs.
 
     Attributes:
-        facts: what the caption states: task, world, sensor, preset, protocol, seeds, interval.
+        facts: what the caption states: task, world, sensor, preset, protocol, devices, seeds, interval.
         arms: in table order, floor first, ceiling last.
         references: which of the arms are not compared (the task's own).
         metrics: those that are scored and occur, in the task's order.
@@ -166,7 +166,7 @@ def _summary(every: Sequence[Entry]) -> Summary:
         cells=cells,
         failures={arm: sum(len(entry.record.failures) for entry in runs) for arm, runs in by_arm.items()},
         seeds={arm: len({entry.record.spec.seed for entry in runs}) for arm, runs in by_arm.items()},
-        notes=(*_notes(by_arm, references), *doubles),
+        notes=(*_notes(by_arm, references), *_mixed_devices(by_arm), *doubles),
         costs={arm: _costs(runs) for arm, runs in by_arm.items()},
         judging=judging,
         gaps=_gaps(tables, arms, counted, judging.anchors),
@@ -277,9 +277,31 @@ def _facts(entries: Sequence[Entry]) -> dict[str, str]:
         "sensor": ", ".join(sensors),
         "preset": spec.preset,
         "protocol": ", ".join([spec.protocol, *_settings(spec)]),
+        "devices": _devices(entries),
         "seeds": f"{len(seeds)} ({', '.join(map(str, seeds))})",
         "interval": "95 %; bootstrap over samples and seeds for figures taken per sample, else Student's t over seeds",
     }
+
+
+def _devices(entries: Sequence[Entry]) -> str:
+    """Kinds of the devices that scored the runs, with the names of those that have one: "cpu, cuda (NVIDIA H100)"."""
+    names: dict[str, dict[str, None]] = {}
+    for kind, name in sorted({entry.device for entry in entries}):
+        names.setdefault(kind, {}).update({name: None} if name else {})
+    return ", ".join(f"{kind} ({', '.join(found)})" if found else kind for kind, found in names.items())
+
+
+def _mixed_devices(by_arm: Mapping[str, Sequence[Entry]]) -> list[str]:
+    """What ran where, if not all ran on one kind of device: figures of two kinds differ by more than their arms."""
+    arms: dict[str, list[str]] = {}
+    for arm, runs in by_arm.items():
+        for kind in sorted({entry.device[0] for entry in runs}):
+            arms.setdefault(kind, []).append(arm)
+    if len(arms) < 2:
+        return []
+    return [
+        "runs of several kinds of device: " + "; ".join(f"{kind}: {', '.join(arms[kind])}" for kind in sorted(arms))
+    ]
 
 
 def _settings(spec: RunSpec) -> list[str]:

@@ -33,11 +33,11 @@ class Grid:
 
 
 def caption(summary: Summary) -> str:
-    """What every table states: world, sensor, preset, seeds, interval, protocol."""
+    """What every table states: world, sensor, preset, protocol, devices, seeds, interval."""
     facts = summary.facts
     return (
         f"World {facts['world']} (captures: {facts['sensor']}), preset {facts['preset']}, "
-        f"protocol {facts['protocol']}, seeds: {facts['seeds']}. "
+        f"protocol {facts['protocol']}, devices: {facts['devices']}, seeds: {facts['seeds']}. "
         f"Mean ± half the interval ({facts['interval']}). "
         "Bold: best arm, where the paired interval against the next best excludes zero; "
         "references and anchors of the gap are not compared."

@@ -1,9 +1,11 @@
 """Points labelled inside or outside of a CAD, kept on disk by the mesh's content: made once, the same for every arm."""
 
 import json
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ from s2r_bench.geometry.order import mesh_digest
 from s2r_bench.geometry.surface import sample_surface
 from s2r_bench.records import content_key
 from s2r_bench.seeds import rng_of, seed_of
+from s2r_bench.steps.code import code_of
 from s2r_bench.types import BoolArray, Mesh
 
-VERSION = 1  # of the labels: raised with every change that can change one, so that old files are not taken
 SLACK = 1e-4  # by which a mesh may miss the object frame's cube
 
 
@@ -45,7 +47,7 @@ class LabelledPoints:
 def labelled_points(
     mesh: Mesh, *, volume: int, near: int, near_std: float, seed: int, folder: Path | None
 ) -> LabelledPoints:
-    """Labelled points of a mesh in the object frame, from `folder` where they are there already.
+    """Labelled points of a mesh in the object frame, from `folder` where this code has left them there already.
 
     Args:
         mesh: in the object frame (`ObjectFrame.to_object`): its box lies in [-1, 1]^3, its longest side spans it.
@@ -63,13 +65,19 @@ def labelled_points(
         raise ValueError(f"volume, near and near_std must be at least 0, not {volume}, {near}, {near_std}")
     if folder is None:
         return _made(mesh, volume, near, near_std, seed)
-    key = content_key([VERSION, mesh_digest(mesh), volume, near, near_std, seed])
+    key = content_key([_code(), mesh_digest(mesh), volume, near, near_std, seed])
     path = folder / f"{key}.npz"
     kept = _read(path)
     if kept is None:
         kept = _made(mesh, volume, near, near_std, seed)
         _write(path, kept)
     return kept
+
+
+@cache  # it is asked for with every mesh
+def _code() -> str:
+    """Digest of all code that decides a label, so that files of a former one are not taken."""
+    return code_of(sys.modules[__name__])
 
 
 def _made(mesh: Mesh, volume: int, near: int, near_std: float, seed: int) -> LabelledPoints:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import importlib.util
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -39,12 +40,65 @@ def code_of(member: ModuleType) -> str:
     """
     text = hashlib.sha256(__version__.encode())
     for path in sources(member):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
-        text.update(ast.dump(tree).encode())
+        text.update(ast.dump(_bare(path)).encode())
     return text.hexdigest()[:16]
+
+
+def code_of_parts(member: ModuleType, *names: str) -> str:
+    """Digest of functions and methods of a member's file and of all in this file that they name; no import is followed.
+
+    For a file whose parts decide different things: a change in one of them is no change of the others.
+
+    Raises:
+        ValueError: the file defines no such name.
+    """
+    defined = _definitions(_bare(Path(member.__file__ or "")))
+    unknown = [name for name in names if name not in defined]
+    if unknown:
+        raise ValueError(f"{member.__file__} defines no {unknown[0]!r}")
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [word for part in defined[name] for word in _words(part) if word in defined]
+    text = hashlib.sha256(__version__.encode())
+    for part in (part for name in sorted(found) for part in defined[name]):
+        text.update(ast.dump(part).encode())
+    return text.hexdigest()[:16]
+
+
+def _bare(path: Path) -> ast.Module:
+    """A file's syntax tree without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
+
+
+def _definitions(tree: ast.Module) -> dict[str, list[ast.stmt]]:
+    """What a file defines, by name: functions, classes and constants, and methods and attributes of its classes."""
+    inner = [node.body for node in tree.body if isinstance(node, ast.ClassDef)]
+    found: dict[str, list[ast.stmt]] = {}
+    for node in itertools.chain(tree.body, *inner):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names = [node.name]
+        else:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+        for name in names:
+            found.setdefault(name, []).append(node)
+    return found
+
+
+def _words(part: ast.stmt) -> set[str]:
+    """Names and attributes in a part. An attribute may be another object's: then a part too many is counted."""
+    nodes = list(ast.walk(part))
+    return {node.id for node in nodes if isinstance(node, ast.Name)} | {
+        node.attr for node in nodes if isinstance(node, ast.Attribute)
+    }
 
 
 def sources(member: ModuleType) -> list[Path]:
@@ -83,8 +137,8 @@ def _relatives(path: Path) -> Iterator[Path]:
 def _files_of(name: str, own: str) -> list[Path]:
     """The file behind a dotted name of one of our packages or of the member's `own`; none of any other."""
     package, *rest = name.split(".")
-    ours = package.startswith("s2r_") and not (package == "s2r_bench" and rest and rest[0] in CARRIERS)
-    if not rest or not (ours or package == own):
+    carrier = package == "s2r_bench" and bool(rest) and rest[0] in CARRIERS  # also for a member that is of the core
+    if not rest or carrier or not (package.startswith("s2r_") or package == own):
         return []
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from s2r_bench import records
 from s2r_bench.errors import DataError
+from s2r_bench.geometry import labels, occupancy, order, surface
 from s2r_bench.geometry.isosurface import isosurface
 from s2r_bench.geometry.labels import labelled_points
 from s2r_bench.geometry.surface import face_areas, sample_surface
@@ -102,6 +104,25 @@ def test_a_damaged_file_is_made_again(tmp_path):
     path.write_bytes(path.read_bytes()[:2000])
     assert same(labelled_points(BOX, **ASKED, folder=tmp_path), made)
     assert path.stat().st_size > 2000
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "files"),
+    [
+        (labels, "rng.uniform(-1, 1", "rng.uniform(-0.9, 0.9", 2),
+        (occupancy, "OPEN = 0.05", "OPEN = 0.06", 2),
+        (surface, "def sample_surface", "TURN = 1\n\n\ndef sample_surface", 2),
+        (order, '"""Sixteen hex digits of a mesh', '"""The first hex digits of a mesh', 1),
+        (records, "SCHEMA = 1", "SCHEMA = 2", 1),
+    ],
+)
+def test_labels_of_other_code_are_not_taken(tmp_path, monkeypatch, edited, module, old, new, files):
+    monkeypatch.setattr(labels, "_code", labels._code.__wrapped__)  # a file does not change while a process runs
+    few = ASKED | {"volume": 10, "near": 10}
+    labelled_points(BOX, **few, folder=tmp_path)
+    edited(module, old, new)
+    labelled_points(BOX, **few, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == files
 
 
 def test_only_the_object_frame_is_taken():

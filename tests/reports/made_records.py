@@ -22,6 +22,7 @@ def record(
     failures: dict[str, str] | None = None,
     options: dict[str, object] | None = None,
     sensor: str | None = SENSOR,
+    device: str | None = "cpu",
 ) -> RunRecord:
     """Per-view errors of mean `mae` with a spread that all arms share, and set-wide figures about `w1`."""
     shared = np.random.default_rng(5).normal(size=frames) * 0.001
@@ -43,7 +44,8 @@ def record(
         options={"task": {}, "world": {}} | ({"method": options} if options else {}),
         inputs={"pairs/test": "d1"},
     )
-    facts = {"sensor": sensor} if sensor else {}
+    known = {"sensor": sensor, "device": device}
+    facts = {name: value for name, value in known.items() if value}
     return RunRecord(spec, tuple(scores), failures or {}, facts, {"evaluate_seconds": 2.0})
 
 

@@ -146,9 +146,24 @@ def test_missing_seeds_references_and_failures_are_named(made: ModuleType) -> No
 @pytest.mark.parametrize("render", [tables.markdown, tables.terminal, tables.latex])
 def test_every_table_states_what_it_is(made: ModuleType, render: object) -> None:
     text = " ".join(render(summary_of(*four(made, seeds=2))).split())  # type: ignore[operator]
-    for fact in ("mini", made.SENSOR, "tiny", "fidelity/1", "2 (0, 1)", "95"):
+    for fact in ("mini", made.SENSOR, "tiny", "fidelity/1", "2 (0, 1)", "95", "devices: cpu"):
         assert fact in text
     assert "real" not in text.lower().replace("really", "")
+
+
+def test_devices_are_stated_and_a_mixture_is_named(made: ModuleType) -> None:
+    alike = summary_of(made.record("floor"), made.record("ours"))
+    assert "devices: cpu, seeds" in tables.caption(alike)
+    assert not any("device" in note for note in alike.notes)
+    cards = summary_of(made.record("floor", device="NVIDIA H100"), made.record("ours", device="NVIDIA H200"))
+    assert "devices: cuda (NVIDIA H100, NVIDIA H200)" in tables.caption(cards)
+    assert not any("device" in note for note in cards.notes)  # one kind
+    mixed = summary_of(
+        made.record("floor"), made.record("ours", 0, device="NVIDIA H100"), made.record("ours", 1, device=None)
+    )
+    assert "devices: cpu, cuda (NVIDIA H100), not recorded, seeds" in tables.caption(mixed)
+    assert "runs of several kinds of device: cpu: floor; cuda: ours; not recorded: ours" in mixed.notes
+    assert mixed.cells.keys() > {("floor", "mae"), ("ours", "mae")}  # stated, not refused
 
 
 def test_markdown_marks_the_best_and_counts(made: ModuleType) -> None:

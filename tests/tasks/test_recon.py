@@ -1,20 +1,28 @@
 """The task `recon`: splits, scores and protocols by hand, and the whole path at smoke size."""
 
 import math
+import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from s2r_bench import workers
+from s2r_bench.engine.checkpoint import write_tensors
 from s2r_bench.errors import DataError, UsageError
+from s2r_bench.geometry import occupancy
+from s2r_bench.records import content_key
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm
 from s2r_bench.types import CATEGORIES, CadModel, Mesh
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.mini.furniture import make_object
+from s2r_tasks._recon import clouds, pipeline, scoring, shapes, training
 from s2r_tasks._recon.clouds import FEWEST_POINTS, cloud_of, make_clouds, read_clouds
 from s2r_tasks._recon.options import ReconOptions, ScoreOptions
 from s2r_tasks._recon.scoring import empty_chamfer, in_chunks, mesh_of, scores_of, truth_of
@@ -135,6 +143,26 @@ def test_a_scan_of_three_points_is_left_out_and_damage_is_named(tmp_path: Path, 
         read_clouds(tmp_path, [bad])
 
 
+@pytest.mark.parametrize(
+    ("name", "held"), [("scale", None), ("mean", torch.zeros(2, 1, 3, 2)), ("spread", torch.zeros(2, 5, 3, 2, 4, 4))]
+)
+def test_damaged_latents_name_their_remedy(tmp_path: Path, name: str, held: torch.Tensor | None) -> None:
+    path, mean = tmp_path / "latents.safetensors", torch.zeros(2, 1, 3, 2, 4, 4)
+    whole = {"mean": mean, "spread": mean.clone(), "poses": torch.zeros(2, 1, 4, 4)}
+    whole |= {"shift": torch.zeros(2), "scale": torch.ones(2)}
+    remedy = re.escape(f"delete {tmp_path} and run again")
+    with pytest.raises(DataError, match=rf"latents\.safetensors is missing.*{remedy}"):
+        training.read_latents(tmp_path)
+    write_tensors(path, whole)
+    assert training.read_latents(tmp_path).poses.shape == (2, 1, 4, 4)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match=rf"latents\.safetensors is not a readable.*{remedy}"):
+        training.read_latents(tmp_path)
+    write_tensors(path, {key: tensor for key, tensor in (whole | {name: held}).items() if tensor is not None})
+    with pytest.raises(DataError, match=rf"latents\.safetensors should hold mean and spread \(shapes.*{remedy}"):
+        training.read_latents(tmp_path)
+
+
 def test_meshes_that_are_no_solids_are_refused() -> None:
     flat = CadModel("flat", "chair", Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]])))
     with pytest.raises(DataError):
@@ -148,6 +176,87 @@ def test_shots_are_read_and_wrong_ones_refused() -> None:
     assert ReconOptions.preset("tiny", {"shots": 0.25}).shots == "0.25"
     with pytest.raises(UsageError, match="shots"):
         ReconOptions.preset("tiny", {"shots": "many"})
+
+
+CLOUDS = {"clouds clean", "clouds captures", "clouds simulated"}
+TRAINED = {"pretrained", "finetuned"}
+LEARNED = {"vae", "latents", *TRAINED}
+EVERY = {"labelled", *CLOUDS, *LEARNED}
+
+
+class Keys(Shelf):
+    """Names folders and makes none."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+        self.found: dict[str, str] = {}
+
+    def folder(self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str = "") -> Path:
+        origin = str(inputs.get("origin", "")).partition("/")[0]
+        key = content_key({"kind": kind, **inputs})
+        self.found[f"{kind.removeprefix('recon-')} {origin}".strip()] = key
+        return self.root / key
+
+
+def keys() -> dict[str, str]:
+    """Kind of folder -> its key, of a world without objects."""
+    world: Any = SimpleNamespace(key="none", objects=lambda split: [])
+    shelf, arm, few = Keys(), Arm("no-sim", list, identity="clean"), SimpleNamespace(shapes=[])
+    line = pipeline.Pipeline(ReconOptions.preset("smoke"), world, shelf)
+    vae = line._vae(CATEGORIES)
+    latents = line._latents(vae, [])
+    pretrained = line._pretrained(arm, 0, few, vae, latents)
+    line._finetuned(arm, 0, few, few, pretrained)
+    line._captured("captured-test")
+    line._corpus_clouds(arm, 0)
+    return shelf.found
+
+
+@pytest.fixture(scope="module")
+def unedited() -> dict[str, str]:
+    return keys()
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "expected"),
+    [
+        (pipeline, "mixed(self._clean(models), ", "dict(", TRAINED),
+        (pipeline, "simulate(seen, 0)", "simulate(seen, 1)", {"clouds simulated", *TRAINED}),
+        (
+            pipeline,
+            "cloud_steps.captured(self.world, ",
+            "cloud_steps.captured(None, ",
+            {"clouds captures", "finetuned"},
+        ),
+        (pipeline, "[(1.0, items)]", "[(0.5, items)]", TRAINED),
+        (pipeline, "own, scans, corpus.latents", "own, scans, own", {"finetuned"}),
+        (pipeline, "fit_vae(folder, shapes", "fit_vae(folder, shapes[1:]", LEARNED),
+        (
+            pipeline,
+            "make_latents(folder, network, shapes",
+            "make_latents(folder, network, shapes[1:]",
+            LEARNED - {"vae"},
+        ),
+        (pipeline, " and not s.points.quality.open_shell", "", {"labelled", *LEARNED}),
+        (pipeline, "truth.volume) >= 0", "truth.volume) > 0", set()),
+        (scoring, "HALF = 0.5", "HALF = 1.0", set()),
+        (training, "SURFACE_JITTER = 0.005", "SURFACE_JITTER = 0.0", LEARNED),
+        (shapes, "**made}", "}", EVERY - CLOUDS),
+        (occupancy, "DOUBT = 0.2", "DOUBT = 0.3", EVERY - CLOUDS),
+        (clouds, "FLOOR_CUT = 0.015", "FLOOR_CUT = 0.0", EVERY),
+    ],
+)
+def test_a_folder_is_named_by_the_code_that_fills_it(
+    unedited: dict[str, str],
+    edited: Callable[[ModuleType, str, str], None],
+    module: ModuleType,
+    old: str,
+    new: str,
+    expected: set[str],
+) -> None:
+    assert set(unedited) == EVERY
+    edited(module, old, new)
+    assert {kind for kind, key in keys().items() if key != unedited[kind]} == expected
 
 
 @pytest.fixture(scope="module")
@@ -260,9 +369,29 @@ def test_references_know_nothing_and_other_arms_need_a_simulator(smoke, tmp_path
 
 def test_an_arm_that_sees_nothing_says_so(smoke, tmp_path: Path) -> None:
     world, shelf, _ = smoke
+    told: list[str] = []
+    heard = Shelf(shelf.root, told.append)
     blind = Arm("blind", lambda frames, draw: [f.with_depth(np.zeros_like(f.depth)) for f in frames], identity="blind")
     with pytest.raises(DataError, match="no object has a cloud"):
-        Recon(ReconOptions.preset("smoke", {"sim_fraction": 1.0})).run(blind, world, 0, tmp_path, shelf)
+        Recon(ReconOptions.preset("smoke", {"sim_fraction": 1.0})).run(blind, world, 0, tmp_path, heard)
+    ids = [model.id for model in world.objects("corpus")]
+    (line,) = (text for text in told if "fewer than" in text)
+    assert "blind, seed 0: 12 of 12 corpus objects" in line
+    assert line.endswith(": " + ", ".join(ids[:10]) + " and 2 more")
+
+
+def test_objects_without_a_cloud_are_named_for_the_arm_that_lost_them(smoke, tmp_path: Path) -> None:
+    world, shelf, _ = smoke
+    told: list[str] = []
+    lost = [model.id for model in world.objects("corpus") if model.id in half_simulated(world.objects("corpus"), 0.5)]
+    blind = Arm("blind", lambda frames, draw: [f.with_depth(np.zeros_like(f.depth)) for f in frames], identity="blind")
+    clear = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
+    for arm in (blind, clear, blind):  # the third finds all on the shelf, and tells again
+        Recon(ReconOptions.preset("smoke")).run(arm, world, 0, tmp_path, Shelf(shelf.root, told.append))
+    lines = [text for text in told if "fewer than" in text]
+    assert len(lines) == 2
+    assert all("blind, seed 0: 6 of 12 corpus objects" in line for line in lines)
+    assert all(line.endswith("fewer than 32 points: " + ", ".join(lost)) for line in lines)
 
 
 def test_what_the_corpus_lacks_is_named(smoke, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The steps of `recon` in order; each looks on the shelf first, under the hash of all that decides it."""
 
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from s2r_bench.files import whole
 from s2r_bench.geometry.io import write_mesh
 from s2r_bench.records import Score, content_key
 from s2r_bench.shelf import Shelf
-from s2r_bench.steps.code import code_of
+from s2r_bench.steps.code import code_of, code_of_parts
 from s2r_bench.task import Arm, TaskResult
 from s2r_bench.types import CATEGORIES, CadModel
 from s2r_bench.worlds.base import HoldsObjects, ObjectSplit
 from s2r_tasks._recon import clouds as cloud_steps
+from s2r_tasks._recon import shapes as shape_steps
 from s2r_tasks._recon import training
 from s2r_tasks._recon.clouds import Cloud, Frames
 from s2r_tasks._recon.network import Reconstructor
@@ -29,6 +31,7 @@ from s2r_tasks._recon.trivial import trivial
 
 ARTIFACTS = "artifacts"
 OF_THE_AUTOENCODER = {"vae", "vae_train", "pose", "shrink", "around", "surface_points", "queries"}
+MOST_NAMED = 10  # ids in one line
 
 
 class Pipeline:
@@ -59,6 +62,16 @@ class Pipeline:
         result.scores.extend(Score("all", "", name, float(count)) for name, count in learned.items())
         return result
 
+    def _shelved(
+        self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str, *steps: str
+    ) -> Path:
+        """A folder of the shelf; in its key goes the code of those methods of this class that decide its content.
+
+        What they call in this file is counted with them. The code of other files is the caller's to add.
+        """
+        code = code_of_parts(sys.modules[__name__], "__init__", *steps)
+        return self.shelf.folder(kind, {**inputs, "pipeline": code}, make, what)
+
     # what is learned from
 
     def shapes(self, split: ObjectSplit, categories: Sequence[str] = CATEGORIES) -> list[Shape]:
@@ -72,8 +85,9 @@ class Pipeline:
             def make(_: Path) -> None:  # on all cores the first time; reading them again is quick
                 workers.each(partial(label, **sizes, folder=labels), models, workers.count(), "labelling shapes")
 
-            about = {"world": self.world.key, "split": split, "sizes": sizes}
-            self.shelf.folder("recon-labelled", about, make, f"recon: shapes of {split}")
+            code = code_of(shape_steps)
+            about = {"world": self.world.key, "split": split, "sizes": sizes, "code": code}
+            self._shelved("recon-labelled", about, make, f"recon: shapes of {split}", "shapes")
             every += [shape_of(model, **sizes, folder=labels) for model in models]
         return [s for s in every if s.category in categories and not s.points.quality.open_shell]
 
@@ -110,23 +124,30 @@ class Pipeline:
 
     def _captured(self, split: ObjectSplit) -> dict[str, Cloud]:
         frames = cloud_steps.captured(self.world, self.options.data.views)
-        return self._clouds(f"captures/{split}", self.models(split), frames, f"recon: captures of {split}")
+        return self._clouds(f"captures/{split}", self.models(split), frames, f"recon: captures of {split}", "_captured")
 
     def _corpus_clouds(self, arm: Arm, seed: int) -> dict[str, Cloud]:
         """Clean clouds, and the arm's in place of those of the simulated objects."""
-        models, views = self.models("corpus"), self.options.data.views
-        clean = self._clouds("clean", models, cloud_steps.simulated(self.world, views, None), "recon: clean clouds")
+        models = self.models("corpus")
         chosen = half_simulated(models, self.options.sim_fraction)
         some = [model for model in models if model.id in chosen]
+        return mixed(self._clean(models), self._simulated(some, arm, seed), chosen)
+
+    def _clean(self, models: Sequence[CadModel]) -> dict[str, Cloud]:
+        frames = cloud_steps.simulated(self.world, self.options.data.views, None)
+        return self._clouds("clean", models, frames, "recon: clean clouds", "_clean")
+
+    def _simulated(self, models: Sequence[CadModel], arm: Arm, seed: int) -> dict[str, Cloud]:
         assert arm.simulate is not None  # references never come here
         simulate = arm.simulate
-        frames = cloud_steps.simulated(self.world, views, lambda seen: simulate(seen, 0))
-        made = self._clouds(
-            f"simulated/{arm.identity}/{seed}", some, frames, f"recon: clouds by {arm.name}, seed {seed}"
-        )
-        return mixed(clean, made, chosen)
+        frames = cloud_steps.simulated(self.world, self.options.data.views, lambda seen: simulate(seen, 0))
+        origin, what = f"simulated/{arm.identity}/{seed}", f"recon: clouds by {arm.name}, seed {seed}"
+        return self._clouds(origin, models, frames, what, "_simulated")
 
-    def _clouds(self, origin: str, models: Sequence[CadModel], frames: Frames, what: str) -> dict[str, Cloud]:
+    def _clouds(
+        self, origin: str, models: Sequence[CadModel], frames: Frames, what: str, step: str
+    ) -> dict[str, Cloud]:
+        """The clouds of some models; `step` is the method that decides the frames."""
         data = self.options.data
         inputs = {
             "origin": origin,
@@ -135,18 +156,20 @@ class Pipeline:
             "options": [data.views, data.voxel, data.stored],
             "code": code_of(cloud_steps),
         }
-        folder = self.shelf.folder(
+        folder = self._shelved(
             "recon-clouds",
             inputs,
             lambda folder: cloud_steps.make_clouds(folder, models, frames, data.voxel, data.stored),
             what,
+            "_clouds",
+            step,
         )
         return cloud_steps.read_clouds(folder, models)
 
     # networks
 
-    def _vae(self, categories: Sequence[str]) -> tuple[Path, Path]:
-        """Folders of the autoencoder and of the corpus' latents."""
+    def _vae(self, categories: Sequence[str]) -> Path:
+        """Folder of the autoencoder."""
         o, shapes = self.options, self.shapes("corpus", categories)
         inputs = {
             "world": self.world.key,
@@ -155,42 +178,32 @@ class Pipeline:
             "options": o.model_dump(mode="json", include=OF_THE_AUTOENCODER),
             "code": code_of(training),
         }
-        vae = self.shelf.folder(
+        return self._shelved(
             "recon-vae",
             inputs,
             lambda folder: training.fit_vae(folder, shapes, o, training.SHARED_SEED, self.device),
             "recon: autoencoder",
+            "_vae",
         )
-        return vae, self._latents(vae, shapes)
 
     def _latents(self, vae: Path, shapes: Sequence[Shape]) -> Path:
+        """Folder of the latents of some shapes."""
+
         def make(folder: Path) -> None:
             network = training.load_vae(vae, self.options, self.device)
             training.make_latents(folder, network, shapes, self.options, self.device)
 
         ids = content_key([shape.id for shape in shapes])
-        about = {"vae": vae.name, "shapes": ids, "poses": self.options.poses}
-        return self.shelf.folder("recon-latents", about, make, "recon: latents")
+        about = {"vae": vae.name, "shapes": ids, "poses": self.options.poses, "code": code_of(training)}
+        return self._shelved("recon-latents", about, make, "recon: latents", "_latents")
 
     def _network(self, arm: Arm, seed: int, categories: Sequence[str]) -> tuple[Reconstructor, dict[str, int]]:
         """The trained network, and how many objects of either kind it learned from."""
-        o = self.options
-        vae, latents = self._vae(categories)
-        shapes, clouds = self.shapes("corpus", categories), self._corpus_clouds(arm, seed)
-        scaled = training.read_latents(latents)
-        items = training.CloudItems(shapes, scaled, clouds, o)
-        about = {
-            "vae": vae.name,
-            "latents": latents.name,
-            "arm": [arm.identity, seed],
-            "options": o.model_dump(mode="json", exclude={"shots", "finetune", "real_share", "score", "steps"}),
-        }
-        folder = self.shelf.folder(
-            "recon-pretrained",
-            about,
-            lambda folder: training.fit_denoiser(folder, [(1.0, items)], o, o.pretrain, seed, self.device),
-            f"recon: pretraining with {arm.name}, seed {seed}",
-        )
+        o, vae = self.options, self._vae(categories)
+        latents = self._latents(vae, self.shapes("corpus", categories))
+        items = self._corpus_items(arm, seed, categories, latents)
+        self._tell_left_out(arm, seed, items)
+        folder = self._pretrained(arm, seed, items, vae, latents)
         models = [model for model in self.models("captured-train") if model.category in categories]
         counts = {"corpus_objects": len(items), "captured_objects": 0}
         learned = shots_of(models, o.shots, seed)
@@ -202,9 +215,39 @@ class Pipeline:
             )
         if learned:
             counts["captured_objects"] = len(real)
-            folder = self._finetuned(arm, seed, items, real, folder, about)
+            folder = self._finetuned(arm, seed, items, real, folder)
         network = training.load_denoiser(folder, o, self.device)
-        return Reconstructor(training.load_vae(vae, o, self.device), scaled, network, o, self.device), counts
+        return Reconstructor(training.load_vae(vae, o, self.device), items.latents, network, o, self.device), counts
+
+    def _corpus_items(self, arm: Arm, seed: int, categories: Sequence[str], latents: Path) -> training.CloudItems:
+        shapes, clouds = self.shapes("corpus", categories), self._corpus_clouds(arm, seed)
+        return training.CloudItems(shapes, training.read_latents(latents), clouds, self.options)
+
+    def _tell_left_out(self, arm: Arm, seed: int, items: training.CloudItems) -> None:
+        left = [shape.id for place, shape in enumerate(items.shapes) if place not in items.clouds]
+        if left:
+            self.shelf.tell(
+                f"recon: {arm.name}, seed {seed}: {len(left)} of {len(items.shapes)} corpus objects are not learned "
+                f"from, their clouds hold fewer than {cloud_steps.FEWEST_POINTS} points: {_listed(left)}"
+            )
+
+    def _pretrained(self, arm: Arm, seed: int, items: training.CloudItems, vae: Path, latents: Path) -> Path:
+        o = self.options
+        inputs = {
+            "vae": vae.name,
+            "latents": latents.name,
+            "arm": [arm.identity, seed],
+            "options": o.model_dump(mode="json", exclude={"shots", "finetune", "real_share", "score", "steps"}),
+            "code": code_of(training),
+        }
+        return self._shelved(
+            "recon-pretrained",
+            inputs,
+            lambda folder: training.fit_denoiser(folder, [(1.0, items)], o, o.pretrain, seed, self.device),
+            f"recon: pretraining with {arm.name}, seed {seed}",
+            "_pretrained",
+            "_corpus_items",
+        )
 
     def _real_items(self, vae: Path, learned: Sequence[CadModel], corpus: training.CloudItems) -> training.CloudItems:
         """Captured objects to learn from, in the scale of the corpus' latents; those without scan or inside are out."""
@@ -225,20 +268,22 @@ class Pipeline:
         corpus: training.CloudItems,
         real: training.CloudItems,
         pretrained: Path,
-        about: Mapping[str, Any],
     ) -> Path:
         o = self.options
         inputs = {
-            **about,
+            "pretrained": pretrained.name,
             "shots": [shape.id for shape in real.shapes],
             "finetune": o.finetune.model_dump(mode="json"),
             "real_share": o.real_share,
+            "code": code_of(training),
         }
-        return self.shelf.folder(
+        return self._shelved(
             "recon-finetuned",
             inputs,
             lambda folder: training.finetune(folder, corpus, real, o, seed, self.device, pretrained),
             f"recon: fine-tuning with {arm.name}, seed {seed}",
+            "_finetuned",
+            "_real_items",
         )
 
     # scores
@@ -268,6 +313,12 @@ class Pipeline:
                 kept[shape.category] += 1
                 artifacts |= _keep(workdir, truth, mesh, (scans or {}).get(shape.id))
         return TaskResult(scores, failures, artifacts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _keep(workdir: Path, truth: Truth, mesh: Any, scan: Cloud | None) -> dict[str, str]:

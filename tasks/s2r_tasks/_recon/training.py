@@ -17,14 +17,14 @@ from s2r_bench.seeds import rng_of, seed_of, torch_rng
 from s2r_tasks._disco.augment import cluster_labels, drawn, moved, perturbed, random_pose
 from s2r_tasks._disco.denoiser import Denoiser, denoising_loss
 from s2r_tasks._disco.edm import SIGMA_DATA
-from s2r_tasks._disco.planes import resized
+from s2r_tasks._disco.planes import PADDING, resized
 from s2r_tasks._disco.vae import TriplaneVae, vae_loss
 from s2r_tasks._recon.clouds import Cloud
 from s2r_tasks._recon.options import ReconOptions
-from s2r_tasks._recon.scoring import GRID_REACH
 from s2r_tasks._recon.shapes import Shape
 
 WEIGHTS = "weights.safetensors"
+LATENTS = "latents.safetensors"
 SURFACE_JITTER = 0.005
 SHARED_SEED = 0  # of what all seeds share: the autoencoder
 
@@ -114,12 +114,25 @@ def make_latents(folder: Path, vae: TriplaneVae, shapes: Sequence[Shape], option
         "shift": flat.mean(1),
         "scale": SIGMA_DATA / total,
     }
-    write_tensors(folder / "latents.safetensors", {name: t.contiguous() for name, t in tensors.items()})
+    write_tensors(folder / LATENTS, {name: t.contiguous() for name, t in tensors.items()})
 
 
 def read_latents(folder: Path) -> Latents:
-    """What `make_latents` left."""
-    found = read_tensors(folder / "latents.safetensors")
+    """What `make_latents` left.
+
+    Raises:
+        DataError: the file is missing or damaged, or holds something else; the message says what to delete.
+    """
+    try:
+        found = read_tensors(folder / LATENTS)
+    except DataError as wrong:
+        raise DataError(f"{wrong}: delete {folder} and run again") from None
+    if not _are_latents(found):
+        shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
+        raise DataError(
+            f"{folder / LATENTS} should hold mean and spread (shapes, poses, 3, C, h, w), poses (shapes, poses, "
+            f"4, 4), shift and scale (C,), and holds {shapes}: delete {folder} and run again"
+        )
     return Latents(found["mean"], found["spread"], found["poses"].numpy(), found["shift"], found["scale"])
 
 
@@ -252,7 +265,7 @@ def _look_around(
     points: np.ndarray, labels: np.ndarray, share: float, pose: np.ndarray, dice: np.random.Generator
 ) -> None:
     """Put points of the whole grid, empty beyond the shape's own cube, in the place of some: corners are empty too."""
-    around = dice.uniform(-GRID_REACH, GRID_REACH, (int(share * len(points)), 3)).astype(np.float32)
+    around = dice.uniform(-1 - PADDING, 1 + PADDING, (int(share * len(points)), 3)).astype(np.float32)
     beyond = around[np.abs(moved(around, np.linalg.inv(pose))).max(1, initial=0) > 1]
     points[: len(beyond)], labels[: len(beyond)] = beyond, 0
 
@@ -267,6 +280,16 @@ def _finish(folder: Path, result: LoopResult) -> None:
     """Keep the weights, and not the moments that they were trained with."""
     write_tensors(folder / WEIGHTS, result.weights)
     shutil.rmtree(folder / "work", ignore_errors=True)
+
+
+def _are_latents(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the tensors are those of `Latents`, of shapes that fit each other."""
+    mean = tensors.get("mean")
+    if mean is None or mean.ndim != 6:
+        return False
+    poses, channels = (*mean.shape[:2], 4, 4), mean.shape[3:4]
+    shapes = {"mean": mean.shape, "spread": mean.shape, "poses": poses, "shift": channels, "scale": channels}
+    return {name: tensor.shape for name, tensor in tensors.items()} == shapes
 
 
 def _load(network: torch.nn.Module, path: Path) -> None:
