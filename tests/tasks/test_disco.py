@@ -57,13 +57,21 @@ def test_sampling_reads_the_axes_of_each_plane() -> None:
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_roll_out_hands_a_plane_what_the_others_hold_along_the_shared_axis() -> None:
-    planes = torch.zeros(1, 3, 1, 4, 4)
-    planes[0, 1, 0, :, 2] = 1.0  # xy plane: x = 2, all y
-    beside = RollOut._beside(planes, 0)[0]  # xz plane; own, xy, yz
-    assert beside[1, :, 2].tolist() == [1.0] * 4  # x = 2 for every z
-    assert beside[1].sum() == 4
-    assert beside[2].sum() == 0
+@pytest.mark.parametrize("side", [2, 3, 8])
+def test_roll_out_convolves_a_plane_beside_what_the_others_hold_along_the_shared_axis(side: int) -> None:
+    torch.manual_seed(0)
+    layer = RollOut(2).double()
+    planes = torch.randn(2, 3, 2, side, side, dtype=torch.float64)  # rows go with the second axis of a pair
+    for own, (across, down) in enumerate(AXES):
+        beside = [planes[:, own]]
+        for other in (plane for plane in range(3) if plane != own):
+            (lacking,) = set(AXES[other]) - {across, down}
+            line = planes[:, other].mean(-1 if AXES[other][0] == lacking else -2)
+            along_rows = (set(AXES[other]) - {lacking}) == {down}
+            wide = line[..., :, None] if along_rows else line[..., None, :]
+            beside.append(wide.expand(-1, -1, side, side))
+        expected = layer.conv.conv(torch.cat(beside, 1))
+        torch.testing.assert_close(layer(planes)[:, own], expected)
 
 
 def test_embedding_has_no_raw_coordinates() -> None:
