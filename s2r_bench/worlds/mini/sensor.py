@@ -39,8 +39,8 @@ class SensorOptions(Options):
     near_m: float = Field(0.45, gt=0, description="nearest depth delivered, metres")
     far_m: float = Field(4.5, gt=0, description="farthest depth delivered, metres")
     scale_bias: float = Field(0.003, ge=0, description="relative error of baseline x focal length, per session (std)")
-    disparity_bias_px: float = Field(0.1, ge=0, description="offset of all disparities, sensor pixels, per session")
-    warp_px: float = Field(0.2, ge=0, description="smooth error of disparity over the image, per session (std)")
+    disparity_bias_px: float = Field(0.04, ge=0, description="offset of all disparities, sensor pixels, per session")
+    warp_px: float = Field(0.07, ge=0, description="smooth error of disparity over the image, per session (std)")
     rectification_px: float = Field(0.15, ge=0, description="rows by which the cameras are misaligned, per session")
     matching: MatchingOptions = MatchingOptions()
 
