@@ -199,7 +199,9 @@ class Pipeline:
 
     def _network(self, arm: Arm, seed: int, categories: Sequence[str]) -> tuple[Reconstructor, dict[str, int]]:
         """The trained network, and how many objects of either kind it learned from."""
-        o, vae = self.options, self._vae(categories)
+        o = self.options
+        self._corpus_clouds(arm, seed)  # first: another process may be at the autoencoder, which is for all
+        vae = self._vae(categories)
         latents = self._latents(vae, self.shapes("corpus", categories))
         items = self._corpus_items(arm, seed, categories, latents)
         self._tell_left_out(arm, seed, items)
