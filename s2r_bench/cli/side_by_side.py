@@ -6,7 +6,6 @@ in common is made by whoever asks first, while the others wait for it or go on w
 
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 from collections import deque
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from s2r_bench import workers
@@ -146,7 +146,7 @@ def _sendable(run: Any, cell: CellName) -> Any:
 def _plain(wrong: Exception) -> Exception:
     """The error itself where a pipe can carry it, else its text."""
     try:
-        pickle.loads(pickle.dumps(wrong))
+        ForkingPickler.loads(ForkingPickler.dumps(wrong))
         return wrong
     except Exception:  # it holds what cannot be sent
         return RuntimeError(f"{type(wrong).__name__}: {wrong}")
