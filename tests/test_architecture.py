@@ -86,11 +86,18 @@ def test_functions_are_short(room):
     assert long == []
 
 
+# a reader of a format that others chose, which refuses whatever is not a plain value; and errors on their way home
+READS_PICKLES = ROOMS["s2r_tasks"] / "_occo" / "data" / "point_bert.py"
+SENDS_ERRORS = ROOMS["s2r_bench"] / "cli" / "side_by_side.py"
+
+
 def test_no_pickle():
+    assert "def find_class" in READS_PICKLES.read_text(encoding="utf-8")
     for room in ROOMS:
         for path in sources(room):
             text = path.read_text(encoding="utf-8")
-            assert "import pickle" not in text
+            assert "import pickle" not in text or path in (READS_PICKLES, SENDS_ERRORS)
+            assert "pickle.load" not in text.replace("pickle.loads(pickle.dumps(", "")
             assert "torch.load(" not in text, f"{path.relative_to(ROOT)}: safetensors instead"
             assert "allow_pickle=True" not in text
 
