@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from s2r_metrics.image import psnr
-    from s2r_metrics.labels import accuracy, confusion, miou
+    from s2r_metrics.labels import accuracy, confusion, confusions, mean_accuracy, miou, overall_accuracy
     from s2r_metrics.neighbours import backend_name
     from s2r_metrics.occupancy import volume_iou, volume_ious
     from s2r_metrics.pointcloud import (
@@ -23,18 +23,24 @@ if TYPE_CHECKING:
         sided_distance,
     )
     from s2r_metrics.samples import residual_wasserstein
+    from s2r_metrics.segmentation import FoldFigures, fold_figures
 
 _HOMES = {
     "CloudComparison": "pointcloud",
+    "FoldFigures": "segmentation",
     "accuracy": "labels",
     "backend_name": "neighbours",
     "chamfer_distance": "pointcloud",
     "chamfer_l2": "pointcloud",
     "compare_clouds": "pointcloud",
     "confusion": "labels",
+    "confusions": "labels",
     "f_score": "pointcloud",
+    "fold_figures": "segmentation",
+    "mean_accuracy": "labels",
     "miou": "labels",
     "nearest": "pointcloud",
+    "overall_accuracy": "labels",
     "precision_recall": "pointcloud",
     "psnr": "image",
     "residual_wasserstein": "samples",
@@ -45,15 +51,20 @@ _HOMES = {
 
 __all__ = [
     "CloudComparison",
+    "FoldFigures",
     "accuracy",
     "backend_name",
     "chamfer_distance",
     "chamfer_l2",
     "compare_clouds",
     "confusion",
+    "confusions",
     "f_score",
+    "fold_figures",
+    "mean_accuracy",
     "miou",
     "nearest",
+    "overall_accuracy",
     "precision_recall",
     "psnr",
     "residual_wasserstein",

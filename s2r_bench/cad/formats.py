@@ -1,13 +1,13 @@
 """Reads a triangle mesh from OBJ, GLB, OFF, PLY or npz; materials and images are left aside, nothing is downloaded."""
 
 import io
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from s2r_bench.cad.off import parse_off
 from s2r_bench.errors import DataError
 from s2r_bench.types import FloatArray, Mesh
 
@@ -43,7 +43,7 @@ def parse_mesh(data: bytes, ending: str, name: str) -> Mesh:
     if ending not in MESH_ENDINGS:
         raise DataError(f"{name}: no reader for {ending!r}; there are: {', '.join(MESH_ENDINGS)}")
     try:
-        vertices, faces = _read_npz(data) if ending == ".npz" else _read_with_trimesh(data, ending)
+        vertices, faces = _read(data, ending)
     except Exception as wrong:  # parsers raise many kinds; each means that the file is not what its name says
         raise DataError(f"{name} cannot be read as {ending[1:].upper()}: {_first_line(wrong)}") from None
     return checked_mesh(vertices, faces, name)
@@ -79,13 +79,15 @@ def _welded(vertices: FloatArray, faces: NDArray[np.int64]) -> tuple[FloatArray,
     return points[kept], faces.reshape(-1, 3).astype(np.int64)
 
 
-def _read_with_trimesh(data: bytes, ending: str) -> tuple[FloatArray, NDArray[np.int64]]:
-    import trimesh
-
+def _read(data: bytes, ending: str) -> tuple[FloatArray, NDArray[np.int64]]:
+    if ending == ".npz":
+        return _read_npz(data)
     if ending == ".obj":
         return _read_obj(data)
     if ending == ".off":
-        data = re.sub(rb"\A(\s*OFF)(?=[\d-])", rb"\1\n", data, count=1)  # ModelNet glues the counts: "OFF490 518 0"
+        return parse_off(data)
+    import trimesh
+
     options: dict[str, Any] = {"process": False, "maintain_order": True}
     loaded = trimesh.load(io.BytesIO(data), file_type=ending[1:], **options)
     if isinstance(loaded, trimesh.Scene):

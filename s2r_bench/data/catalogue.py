@@ -9,7 +9,8 @@ class DataSet:
 
     Attributes:
         name: as the command line takes it.
-        kind: "world", "sequence" (makes a pair folder), "cad" or "pairs".
+        kind: "world", "sequence" (makes a pair folder), "cad", "objects" (scanned, with a class), "rooms" (with a class
+            for every point) or "pairs".
         title: one line.
         licence: of the data, which is never part of this package.
         source: where to get it.
@@ -66,6 +67,33 @@ DATA_SETS = (
         source="Debian and Ubuntu package: apt-get download sweethome3d-furniture",
         layout="sweethome3d-furniture_*.deb, /usr/share/sweethome3d, or *.sh3f files",
         command="s2r-bench data prepare sweethome3d --from sweethome3d-furniture_1.8-1_all.deb",
+    ),
+    DataSet(
+        name="modelnet40",
+        kind="cad",
+        title="12,311 CAD models of 40 classes, as meshes or as sampled clouds (Wu et al., CVPR 2015)",
+        licence="academic use only; the models belong to their makers",
+        source="https://modelnet.cs.princeton.edu (ModelNet40.zip)",
+        layout="ModelNet40/chair/train/chair_0001.off; clouds: modelnet40_ply_hdf5_2048/ply_data_train0.h5",
+        command="",
+    ),
+    DataSet(
+        name="scanobjectnn",
+        kind="objects",
+        title="2,902 scanned objects of 15 classes, in six variants (Uy et al., ICCV 2019)",
+        licence="its own terms of use, to be agreed to in a form",
+        source="https://hkust-vgd.github.io/scanobjectnn/ (h5_files.zip)",
+        layout="h5_files/main_split/training_objectdataset.h5 and test_objectdataset.h5; docs/data.md",
+        command="",
+    ),
+    DataSet(
+        name="s3dis",
+        kind="rooms",
+        title="272 scanned rooms of six areas, a class of 13 for every point (Armeni et al., CVPR 2016)",
+        licence="its own terms of use, to be agreed to in a form",
+        source="http://buildingparser.stanford.edu/dataset.html (Stanford3dDataset_v1.2_Aligned_Version.zip)",
+        layout="Area_1/hallway_1/Annotations/chair_1.txt; or Pointcept's arrays, or HDF5 blocks; docs/data.md",
+        command="",
     ),
     DataSet(
         name="DIR",

@@ -97,7 +97,7 @@ class RollOut(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:
         """(B, 3, C, R, R) -> the same shape."""
-        own, one, two = self.conv.conv.weight.split(planes.shape[2], 1)
+        own, one, two = torch.split(self.conv.conv.weight, planes.shape[2], 1)
         flat = nn.functional.conv2d(planes.flatten(0, 1), own.contiguous(), self.conv.conv.bias, padding=1)
         first, second = planes.mean(-2), planes.mean(-1)  # lines along the first and the second axis of a plane
         (x_of_xz, x_of_xy, y_of_yz), (z_of_xz, y_of_xy, z_of_yz) = first.unbind(1), second.unbind(1)
@@ -112,7 +112,7 @@ def _lines(lines: list[Tensor], weight: Tensor) -> list[Tensor]:
     side, width = lines[0].shape[-1], len(weight)
     taps = torch.cat([weight[:, :, 1:].sum(2), weight.sum(2), weight[:, :, :2].sum(2)])
     found = nn.functional.conv1d(torch.cat(lines), taps, padding=1)[:, :, None]
-    top, middle, bottom = found.split(width, 1)
+    top, middle, bottom = torch.split(found, width, 1)
     return list(torch.cat([top, middle.expand(-1, -1, side - 2, -1), bottom], 2).chunk(len(lines)))
 
 

@@ -1,1 +1,1 @@
-"""OcCo and DGCNN, re-implemented from the published facts: encoders, completion, heads, and how weights move on."""
+"""OcCo and DGCNN, re-implemented from the published facts (Wang et al., ICCV 2021; Wang et al., TOG 2019)."""
