@@ -82,6 +82,7 @@ class RunRecord:
         failures: sample -> why it has no score; reports count these and never skip them.
         environment: versions, device, host-independent facts; decides nothing.
         costs: seconds, parameters, peak memory: {"fit_seconds": .., "simulate_seconds": .., "parameters": ..}.
+        left_out: group of metrics -> why it does not apply to what was scored; no failure.
     """
 
     spec: RunSpec
@@ -89,6 +90,7 @@ class RunRecord:
     failures: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def write(self, folder: Path) -> Path:
@@ -112,6 +114,7 @@ class RunRecord:
                 failures=raw["failures"],
                 environment=raw["environment"],
                 costs=raw["costs"],
+                left_out=raw.get("left_out", {}),  # records of the same schema that are older have none
             )
         except (json.JSONDecodeError, KeyError, TypeError) as wrong:
             raise DataError(f"{path} is not a result of s2r-bench ({wrong}); delete it and run again") from None

@@ -18,6 +18,7 @@ Capture = Callable[[Sequence[DepthFrame], Sequence[FrameSeed]], list[DepthFrame]
 """A world's sensor: views and their seeds -> captures."""
 
 Training = Literal["paired", "unpaired", "untrained"]
+Output = Literal["depth", "cloud"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Card:
         needs: what `simulate` asks for beyond depth and camera; nothing else is promised to be there.
         depth_range_m: the nearest and farthest depth that it can give.
         licence: of the method's code and weights.
+        output: what it makes. "depth": depth maps, which every figure judges. "cloud": points in space, which were
+            projected into the frame to be handed on; a task judges the points alone, and says what it leaves out.
     """
 
     title: str
@@ -42,6 +45,7 @@ class Card:
     licence: str
     depth_range_m: tuple[float, float] = (0.05, 5.0)
     needs: tuple[Literal["normals", "mesh", "truth"], ...] = ()
+    output: Output = "depth"
 
 
 @dataclass(frozen=True)

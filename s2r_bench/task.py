@@ -40,11 +40,15 @@ class Arm:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Scores, what has none and why, and files kept for the report (name -> path under the run's folder)."""
+    """Scores, what has none and why, and files kept for the report (name -> path under the run's folder).
+
+    `left_out`: group of metrics -> why it says nothing of this arm. Unlike a failure, nothing went wrong.
+    """
 
     scores: list[Score]
     failures: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

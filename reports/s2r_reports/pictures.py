@@ -101,8 +101,10 @@ def _panels(frame: "pd.DataFrame", summary: Summary) -> Mapping[str, Mapping[str
         info = known[metric]
         lines = {arm: _line(frame, arm, metric, info.scale) for arm in summary.arms}
         judged = [arm for arm in summary.arms if arm not in summary.references] or list(summary.arms)
-        # the reference arm "ceiling" may answer half of the views only: its captured side is not the whole one
-        lines["captured"] = _line(frame, judged[0], f"captured_{metric}", info.scale)
+        # the reference arm "ceiling" may answer half of the views only: its captured side is not the whole one; and an
+        # arm that makes clouds has no such figures
+        told = (_line(frame, arm, f"captured_{metric}", info.scale) for arm in judged)
+        lines["captured"] = next((line for line in told if line), {})
         kept = {name: line for name, line in lines.items() if line}
         if kept:
             panels[f"{info.title} ({info.unit})" if info.unit else info.title] = kept

@@ -322,6 +322,10 @@ def _notes(by_arm: Mapping[str, Sequence[Entry]], references: Sequence[str]) -> 
         leaks = {scene for entry in runs for scene in entry.record.spec.options.get("leakage", [])}
         if leaks:
             notes.append(f"{arm} was trained on {len(leaks)} of the scenes that it is scored on (leakage allowed)")
+        left_out = {group: why for entry in runs for group, why in entry.record.left_out.items()}
+        for why in dict.fromkeys(left_out.values()):
+            groups = [group for group, reason in left_out.items() if reason == why]
+            notes.append(f"{arm}: no {' and '.join(groups)} figures: {why}")
         reasons = {f"{sample}: {why}" for entry in runs for sample, why in entry.record.failures.items()}
         if reasons:
             notes.append(f"{arm}: {len(reasons)} samples or figures without a score, such as {min(reasons)}")

@@ -133,7 +133,7 @@ def _pairwise(summary: Summary) -> Grid:
 
     def share(arm: str, other: str) -> str:
         wins, total = gap.better_share(summary, arm, other)
-        return EMPTY if arm == other else f"{wins} of {total}"
+        return f"{wins} of {total}" if arm != other and total else EMPTY
 
     rows = tuple((arm, *(share(arm, other) for other in arms)) for arm in arms)
     return Grid(f"{summary.judging.group} figures on which the arm of the row is better", ("", *arms), rows)

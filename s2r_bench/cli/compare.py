@@ -101,6 +101,7 @@ def show(session: Session, key: Annotated[str, typer.Argument(help="Beginning of
         *(f"{name}: {value}" for name, value in {**spec, **record.costs, **record.environment}.items()),
     ]
     lines += [f"no score for {sample}: {why}" for sample, why in record.failures.items()]
+    lines += [f"no {group} figures: {why}" for group, why in record.left_out.items()]
     session.answer(
         {"folder": str(folder), **read_json(folder / "result.json")}, "\n".join(lines) + "\n" + (table([record]) or "")
     )

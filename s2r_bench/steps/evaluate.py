@@ -223,7 +223,8 @@ class Grid:
         write_json(cell.folder / "artifacts.json", result.artifacts)
         costs = {"evaluate_seconds": time.perf_counter() - started, "peak_memory_mb": peak_memory_mb(request.device)}
         costs |= _costs(fitted, simulated) if fitted and simulated else {}
-        return cell.finish(RunRecord(cell.spec, tuple(result.scores), result.failures, facts, costs))
+        scores = tuple(result.scores)
+        return cell.finish(RunRecord(cell.spec, scores, result.failures, facts, costs, result.left_out))
 
     def _fitted(self, one: Contender, seed: int) -> Fitted | None:
         if one.checkpoint is not None:

@@ -13,6 +13,7 @@ Protocol fidelity/1
   3-D: the views of a sequence fused to one point a voxel, within one box, that of the fused clean depth scaled to
   [-0.5, 0.5]: Chamfer-L2 (squared, both directions added), F-score at 1 % of the side and at 10 mm, IoU of the occupied
   cells of a 64^3 grid; and how far a view's points miss the next view's, beyond what clean depth misses.
+  Of a simulator whose card says that its output is clouds, only the 3-D figures are taken.
   floor: the clean depth is the answer. ceiling: captures against captures. Where the world can capture a view twice,
   a second capture of each view in the same session (same calibration, other noise) is the answer. Else the
   distributional and fused figures compare the odd views of each sequence with its even views (the odd ones are the
@@ -33,7 +34,7 @@ from s2r_bench.shelf import Shelf
 from s2r_bench.simulator import PairSet
 from s2r_bench.task import Arm, MetricInfo, Task, TaskResult
 from s2r_bench.worlds.base import World
-from s2r_tasks._fidelity.definitions import METRICS
+from s2r_tasks._fidelity.definitions import METRICS, NOT_OF_CLOUDS
 
 if TYPE_CHECKING:
     from s2r_tasks._fidelity.scoring import Ruler, Sheet
@@ -125,7 +126,7 @@ class Fidelity:
             sheet.add("diagnosis", lambda: [Score("all", "", name, value) for name, value in said.items()])
         artifacts = keep_views(workdir, answer, captured, self.options.kept_views)
         artifacts |= keep_clouds(workdir, answer, captured, ruler.cloud) | keep_world(workdir, world)
-        return TaskResult(sheet.scores, sheet.failures, artifacts)
+        return TaskResult(sheet.scores, sheet.failures, artifacts, dict(NOT_OF_CLOUDS) if _makes_clouds(arm) else {})
 
     def _captured(self, pairs: PairSet, chosen: Sequence[int]) -> "Views":
         from s2r_tasks._fidelity.views import Views, setting_of, stacked
@@ -152,6 +153,9 @@ class Fidelity:
         options = self.options
         answers = answers_of(arm, world, pairs, chosen, captured.setting, seed, options.residual_limit)
         answer = answers.draw(range(len(chosen)), 0)
+        if _makes_clouds(arm):
+            ruler.in_space(sheet, answer, captured)
+            return answer
         ruler.all(sheet, answer, captured)
         if answers.stochastic and options.draws >= 2:
             some = _spread(len(chosen), options.diversity_frames)
@@ -167,6 +171,10 @@ class Fidelity:
         o = self.options
         cloud = CloudOptions(o.voxel, o.cloud_points, o.radius, o.fine_radius, o.grid, o.max_range)
         return Ruler(range_bins(o.range_bin, o.max_range), angle_bins(o.angles), o.lags, o.patch, o.patches, cloud)
+
+
+def _makes_clouds(arm: Arm) -> bool:
+    return arm.card is not None and arm.card.output == "cloud"
 
 
 def _spread(total: int, count: int | None) -> list[int]:

@@ -172,6 +172,7 @@ BROKEN = {
         {"pairing"},
     ),
     "has an empty card": ({"card": 'Card("", "tests", "paired", True, "", (5.0, 1.0))'}, {"card"}),
+    "makes meshes": ({"card": 'Card("Mine", "tests", "paired", True, "Apache-2.0", output="mesh")'}, {"card"}),
 }
 HONEST_UNPAIRED = {
     "card": 'Card("Mine", "tests", "unpaired", True, "Apache-2.0")',

@@ -44,6 +44,16 @@ def test_a_finished_run_is_returned(tmp_path):
     assert store.state(spec(seed=1)) == "absent"
 
 
+def test_what_does_not_apply_is_kept_and_older_records_say_nothing_of_it(tmp_path):
+    whole = RunRecord(spec(), (), left_out={"2-D": "it makes points"})
+    path = whole.write(tmp_path)
+    assert RunRecord.read(path) == whole
+    raw = json.loads(path.read_text())
+    del raw["left_out"]
+    path.write_text(json.dumps(raw))
+    assert RunRecord.read(path) == RunRecord(spec(), ())
+
+
 def test_config_is_saved_and_the_name_is_a_link(tmp_path):
     store = Store(tmp_path)
     with store.cell(spec(), config={"seeds": [0, 1]}) as cell:

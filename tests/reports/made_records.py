@@ -23,8 +23,12 @@ def record(
     options: dict[str, object] | None = None,
     sensor: str | None = SENSOR,
     device: str | None = "cpu",
+    left_out: dict[str, str] | None = None,
 ) -> RunRecord:
-    """Per-view errors of mean `mae` with a spread that all arms share, and set-wide figures about `w1`."""
+    """Per-view errors of mean `mae` with a spread that all arms share, and set-wide figures about `w1`.
+
+    With `left_out` it has 3-D figures alone.
+    """
     shared = np.random.default_rng(5).normal(size=frames) * 0.001
     scores = [Score(f"a/0/{i:03d}", "", "mae", mae + shared[i] - shared.mean() + 1e-5 * seed) for i in range(frames)]
     scores += [Score("all", "", "w1", w1 + 1e-5 * seed), Score("all", "", "two_sample_accuracy", 0.5 + 10 * w1)]
@@ -44,9 +48,11 @@ def record(
         options={"task": {}, "world": {}} | ({"method": options} if options else {}),
         inputs={"pairs/test": "d1"},
     )
+    if left_out:
+        scores = [Score(f"{room}/0", "", "f_score", 0.9 - w1) for room in "ab"]
     known = {"sensor": sensor, "device": device}
     facts = {name: value for name, value in known.items() if value}
-    return RunRecord(spec, tuple(scores), failures or {}, facts, {"evaluate_seconds": 2.0})
+    return RunRecord(spec, tuple(scores), failures or {}, facts, {"evaluate_seconds": 2.0}, left_out or {})
 
 
 def keep_artifacts(folder: Path, noise: float) -> Path:

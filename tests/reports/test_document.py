@@ -41,6 +41,23 @@ def test_all_formats(runs: list[tuple[object, Path]], tmp_path: Path, made: Modu
     assert not re.search(r"\breal\b", text + page, re.IGNORECASE)
 
 
+def test_bins_of_captures_are_those_of_an_arm_that_has_them(made: ModuleType, tmp_path: Path, monkeypatch) -> None:
+    """Arms come by name, and the first of them may make clouds, which have no figures by bin."""
+    drawn: dict[str, dict[str, object]] = {}
+
+    def curves(title: str, panels: dict[str, dict[str, object]], path: Path) -> Path:
+        drawn.update(panels)
+        return path
+
+    monkeypatch.setattr("s2r_reports.figures.curves", curves)
+    records = [made.record("dit3d", left_out={"2-D": "it makes points"}), made.record("ours"), made.record("floor")]
+    write_report(records, tmp_path, ("md",))
+    assert drawn["robust spread by range (mm)"]["captured"] == {"1.0-1.5 m": 9.0, "1.5-2.0 m": 9.0}
+    assert set(drawn["robust spread by range (mm)"]) == {"floor", "ours", "captured"}
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "dit3d: no 2-D figures: it makes points" in text
+
+
 def test_missing_artifacts_are_named(runs: list[tuple[object, Path]], tmp_path: Path) -> None:
     (runs[1][1] / "artifacts" / "view_0.npz").write_bytes(b"PK\x03\x04 damaged")
     (runs[1][1] / "artifacts" / "view_1.npz").unlink()

@@ -143,6 +143,27 @@ def test_missing_seeds_references_and_failures_are_named(made: ModuleType) -> No
     assert found.failures == {"ours": 1, "other": 0}
 
 
+def test_figures_that_do_not_apply_are_dashes_and_are_named(made: ModuleType) -> None:
+    apart = {"distributional": "it makes points", "2-D": "it makes points"}
+    found = summary_of(*four(made), made.record("dit3d", left_out=apart), made.record("clouds", left_out=apart))
+    assert "dit3d: no distributional and 2-D figures: it makes points" in found.notes
+    assert not any("without a score" in note for note in found.notes)
+    assert found.failures["dit3d"] == 0
+    rows = {cells[0]: cells for cells in map(_cells, tables.markdown(found).splitlines()) if len(cells) > 1}
+    column = found.arms.index("dit3d") + 1
+    assert rows["mean abs error (mm) ↓"][column] == "-"
+    assert rows["residual W1, all pixels (mm) ↓"][column] == "-"
+    assert rows["F-score at 1 % (%) ↑"][column] == "89.2"
+    assert rows["mean over figures"][found.arms.index("dit3d")] == "-"  # floor has no column there
+    pairwise = next(grid for grid in tables.grids(found) if "is better" in grid.title)
+    row = next(cells for cells in pairwise.rows if cells[0] == "dit3d")
+    assert set(row[1:]) == {"-"}
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
 @pytest.mark.parametrize("render", [tables.markdown, tables.terminal, tables.latex])
 def test_every_table_states_what_it_is(made: ModuleType, render: object) -> None:
     text = " ".join(render(summary_of(*four(made, seeds=2))).split())  # type: ignore[operator]

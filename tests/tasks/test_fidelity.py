@@ -196,6 +196,23 @@ def test_an_arm_that_sees_nothing_fails_with_reasons(world: object, tmp_path: Pa
     assert mean(result, "hole_iou") == pytest.approx(0.1, abs=0.02)
 
 
+def test_clouds_are_judged_in_space_alone(world: object, tmp_path: Path) -> None:
+    """The same answers as depth maps and as clouds: the same 3-D figures, and no others."""
+    maps = made.arm(made.white(0.004, 0.1))
+    clouds = made.arm(made.white(0.004, 0.1), replace(made.CARD, output="cloud"))
+    every, found = run(maps, world, tmp_path), run(clouds, world, tmp_path)
+    assert not every.left_out
+    assert set(found.left_out) == {"distributional", "2-D"}
+    assert all("points" in why for why in found.left_out.values())
+    assert not found.failures
+    in_space = {name for name, info in Fidelity.metrics.items() if info.group == "3-D"}
+    by_view = {"consistency", "captured_consistency"}
+    assert {score.metric for score in found.scores} == in_space | (by_view & {s.metric for s in found.scores})
+    kept = [score for score in every.scores if score.metric in {s.metric for s in found.scores}]
+    assert found.scores == kept
+    assert set(found.artifacts) == set(every.artifacts)
+
+
 def test_wrong_answers_are_refused_by_name(world: object, tmp_path: Path) -> None:
     short = Arm("short", lambda frames, _: list(frames)[1:], made.CARD)
     with pytest.raises(DataError, match="15 frames for 16 views"):

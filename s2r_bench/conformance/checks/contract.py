@@ -9,7 +9,7 @@ from s2r_bench.conformance.outcome import DoesNotApply, Fault, check, told
 from s2r_bench.conformance.subject import Subject
 from s2r_bench.errors import NotFittedError, UsageError
 from s2r_bench.options import PRESETS
-from s2r_bench.simulator import Card, Simulator, Training
+from s2r_bench.simulator import Card, Output, Simulator, Training
 
 
 @check(
@@ -41,7 +41,7 @@ def contract(subject: Subject) -> str:
     "card",
     "The card is filled in.",
     remedy='fill in Card(title, source, training, stochastic, licence, depth_range_m): training is "paired", '
-    '"unpaired" or "untrained", depth in metres',
+    '"unpaired" or "untrained", output "depth" or "cloud", depth in metres',
     needs=("contract",),
 )
 def card(subject: Subject) -> str:
@@ -52,6 +52,8 @@ def card(subject: Subject) -> str:
         faults.append(f"training is {given.training!r}")
     if not isinstance(given.stochastic, bool):
         faults.append(f"stochastic is {given.stochastic!r}, not True or False")
+    if given.output not in get_args(Output):
+        faults.append(f"output is {given.output!r}")
     faults += [f"needs {need!r}" for need in given.needs if need not in ("normals", "mesh", "truth")]
     faults += _range_faults(given)
     if faults:

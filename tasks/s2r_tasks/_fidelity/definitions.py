@@ -10,6 +10,10 @@ THREE_D = "3-D"
 DIAGNOSED = "of itself"
 DESCRIBED = "described"
 """Figures by bin and the captures' own: drawn as curves and exported, not listed in tables."""
+NOT_OF_CLOUDS: Mapping[str, str] = {
+    group: "it makes points, which have no depth of a pixel of their own" for group in (DISTRIBUTION, TWO_D)
+}
+"""Groups of figures that say nothing of a simulator whose output is clouds, and why."""
 _MM = 1000.0
 
 

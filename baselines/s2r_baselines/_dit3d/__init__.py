@@ -1,0 +1,1 @@
+"""A diffusion transformer on voxelised clouds: grid, network, noise process, windows, projection (`dit3d`)."""
