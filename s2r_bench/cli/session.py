@@ -56,7 +56,8 @@ class Session:
     def say(self, text: str) -> None:
         """Talk: to stderr, unless quiet."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)  # noqa: T201
+            sys.stderr.write(f"{text}\n")  # in one piece: cells side by side talk at the same time
+            sys.stderr.flush()
 
     def warn(self, text: str) -> None:
         """A warning: to stderr, always."""
