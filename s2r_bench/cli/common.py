@@ -37,7 +37,11 @@ Device = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", min=1, help="Cells at a time. [default: one a core; 1 on a GPU]", rich_help_panel="Run"
+        "--jobs",
+        "-j",
+        min=1,
+        help="Cells at a time. [default: one a core, at most 4; 1 on a GPU]",
+        rich_help_panel="Run",
     ),
 ]
 MaxSteps = Annotated[

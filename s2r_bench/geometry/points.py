@@ -111,9 +111,20 @@ def warp_into(frame_a: DepthFrame, frame_b: DepthFrame) -> DepthArray:
     """
     cam_b_from_world = np.linalg.inv(frame_b.world_from_cam)
     points = world_points(frame_a) @ cam_b_from_world[:3, :3].T + cam_b_from_world[:3, 3]
+    return projected(points, frame_b.K, frame_b.size)
+
+
+def projected(points: FloatArray, K: FloatArray, size: tuple[int, int]) -> DepthArray:
+    """(H, W) float32 z-depth of points (N, 3) in the camera frame: nearest pixel, nearest point; 0 where none lands.
+
+    Args:
+        points: metres; those behind the camera are left out.
+        K: (3, 3) intrinsics, pixel centres at integer coordinates.
+        size: (height, width) in pixels.
+    """
     points = points[points[:, 2] > 1e-6]
-    height, width = frame_b.size
-    image = points @ frame_b.K.T
+    height, width = size
+    image = points @ K.T
     pixel = np.rint(image[:, :2] / image[:, 2:])
     inside = (pixel >= 0).all(1) & (pixel[:, 0] < width) & (pixel[:, 1] < height)
     column, row = pixel[inside].astype(np.int64).T

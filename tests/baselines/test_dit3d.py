@@ -11,12 +11,12 @@ from s2r_baselines._dit3d.modes import Clouds, Offsets
 from s2r_baselines._dit3d.net import Attention, DiT3D, folded, place_code, time_code, unfolded, unwindowed, windowed
 from s2r_baselines._dit3d.noise import NoiseProcess
 from s2r_baselines._dit3d.options import CloudOptions, NetOptions, NoiseOptions
-from s2r_baselines._dit3d.views import Tiling, Windows, clean_maps, corners, padded, pair_maps, projected
+from s2r_baselines._dit3d.views import Tiling, Windows, clean_maps, corners, padded, pair_maps
 from s2r_baselines._dit3d.voxels import Box, Cells
 from s2r_baselines.dit3d import Dit3d, Dit3dOptions
 from s2r_bench.conformance import CHECKS, made_subject
 from s2r_bench.errors import DataError, UsageError
-from s2r_bench.geometry.points import back_project
+from s2r_bench.geometry.points import back_project, projected
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import Budget
 from s2r_bench.types import DepthFrame, DepthPair

@@ -20,7 +20,7 @@ def cloud(*shape: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def compared(network: nn.Module, loss) -> None:
+def assert_same_on_both(network: nn.Module, loss) -> None:
     """Loss, gradients and running statistics of one training step, and the same again in evaluation."""
     other = copy.deepcopy(network).cuda()
     for training in (True, False):
@@ -44,14 +44,16 @@ def test_classifier() -> None:
     torch.manual_seed(0)
     network = ClassifyNetworks.preset("tiny", {"head.dropout": 0.0}).classifier(5).double()
     x, label = cloud(8, 256, 3), torch.arange(8) % 5
-    compared(network, lambda n, device: nn.functional.cross_entropy(n(x.to(device)), label.to(device)))
+    assert_same_on_both(network, lambda n, device: nn.functional.cross_entropy(n(x.to(device)), label.to(device)))
 
 
 def test_segmenter() -> None:
     torch.manual_seed(0)
     network = SegmentNetworks.preset("tiny", {"head.dropout": 0.0}).segmenter(13).double()
     x, label = cloud(2, 512, 9), torch.arange(1024) % 13
-    compared(network, lambda n, device: nn.functional.cross_entropy(n(x.to(device)).flatten(0, 1), label.to(device)))
+    assert_same_on_both(
+        network, lambda n, device: nn.functional.cross_entropy(n(x.to(device)).flatten(0, 1), label.to(device))
+    )
 
 
 @pytest.mark.parametrize("encoder", ["dgcnn", "pointnet"])
@@ -63,7 +65,7 @@ def test_completion(encoder: str) -> None:
     def loss(n: nn.Module, device: str) -> torch.Tensor:
         return training_loss(n, {name: tensor.to(device) for name, tensor in batch.items()}, torch.Generator())
 
-    compared(network, loss)
+    assert_same_on_both(network, loss)
 
 
 def test_published_sizes_train_in_float32() -> None:

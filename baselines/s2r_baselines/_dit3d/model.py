@@ -12,10 +12,11 @@ from s2r_baselines._dit3d.modes import Clouds, Mode, Offsets
 from s2r_baselines._dit3d.net import DiT3D
 from s2r_baselines._dit3d.noise import NoiseProcess
 from s2r_baselines._dit3d.options import CloudOptions, NetOptions, NoiseOptions
-from s2r_baselines._dit3d.views import Tiling, Windows, clean_maps, padded, projected
+from s2r_baselines._dit3d.views import Tiling, Windows, clean_maps, padded
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
 from s2r_bench.engine.loop import Loop, LoopResult, TrainOptions
 from s2r_bench.errors import DataError
+from s2r_bench.geometry.points import projected
 from s2r_bench.seeds import seed_of, torch_rng
 from s2r_bench.simulator import PairSet
 from s2r_bench.types import DepthArray, DepthFrame, FloatArray

@@ -10,10 +10,9 @@ from torch.nn import functional
 from s2r_bench.depth_code import DepthCode
 from s2r_bench.geometry.camera import pixel_rays
 from s2r_bench.geometry.points import normals_from_depth
-from s2r_bench.types import DepthArray, DepthFrame, DepthPair, FloatArray
+from s2r_bench.types import DepthFrame, DepthPair
 
 GEOMETRY_CHANNELS = 6
-NEAREST_M = 1e-6
 
 
 def clean_maps(frame: DepthFrame) -> Tensor:
@@ -124,23 +123,3 @@ def padded(maps: Tensor, side: int) -> Tensor:
     """Maps (C, H, W) continued to the right and downwards by pixels without a point, to at least `side` a side."""
     height, width = maps.shape[-2:]
     return functional.pad(maps, (0, max(side - width, 0), 0, max(side - height, 0)))
-
-
-def projected(points: FloatArray, K: FloatArray, size: tuple[int, int]) -> DepthArray:
-    """(H, W) float32 z-depth of points (N, 3) in the camera frame: nearest pixel, nearest point; 0 where none lands.
-
-    Args:
-        points: metres; those behind the camera are left out.
-        K: (3, 3) intrinsics, pixel centres at integer coordinates.
-        size: (height, width) in pixels.
-    """
-    height, width = size
-    points = points[points[:, 2] > NEAREST_M]
-    image = points @ K.T
-    pixel = np.rint(image[:, :2] / image[:, 2:])
-    inside = (pixel >= 0).all(1) & (pixel[:, 0] < width) & (pixel[:, 1] < height)
-    column, row = pixel[inside].astype(np.int64).T
-    nearest = np.full(height * width, np.inf, dtype=np.float32)
-    np.minimum.at(nearest, row * width + column, points[inside, 2].astype(np.float32))
-    nearest[np.isinf(nearest)] = 0
-    return nearest.reshape(height, width)
