@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from s2r_baselines._gan.options import GanTrainOptions, ImageOptions
+from s2r_baselines._gan.options import ImageOptions
+from s2r_bench.engine.two_player_options import TwoPlayerOptions
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, torch_rng
 from s2r_bench.simulator import Budget, Card, FitReport, PairSet, Simulator
@@ -44,7 +45,7 @@ class CycleGanOptions(Options):
     cycle: float = Field(10.0, ge=0)
     identity: float = Field(0.5, ge=0)
     pool: int = Field(50, ge=0)
-    train: GanTrainOptions = GanTrainOptions()
+    train: TwoPlayerOptions = TwoPlayerOptions()
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
@@ -54,10 +55,10 @@ class CycleGanOptions(Options):
             "layers": 1,
             "crop": 32,
             "pool": 3,
-            "train": {"iterations": 4, "batch": 2, "log_every": 2},
+            "train": {"steps": 8, "batch": 2, "log_every": 2},
         },
-        "tiny": {"ngf": 8, "blocks": 6, "ndf": 8, "layers": 2, "crop": 64, "train": {"iterations": 300, "batch": 8}},
-        "small": {"blocks": 6, "crop": 128, "train": {"iterations": 20000, "batch": 8}},
+        "tiny": {"ngf": 8, "blocks": 6, "ndf": 8, "layers": 2, "crop": 64, "train": {"steps": 600, "batch": 8}},
+        "small": {"blocks": 6, "crop": 128, "train": {"steps": 40000, "batch": 8}},
         "paper": {"image": {"holes": "far"}, "train": {"epochs": 200, "batch": 1}},
     }
 
@@ -86,7 +87,7 @@ class CycleGan:
         """Train both generators and both discriminators; the two sides of a batch are drawn independently."""
         from s2r_baselines._gan.crops import Crops
         from s2r_baselines._gan.cycle import CycleGame
-        from s2r_baselines._gan.loop import GanLoop
+        from s2r_bench.engine.two_player import TwoPlayerLoop
 
         options, code = self.options, self.translator.learn_code(pairs)
         game = CycleGame(
@@ -97,11 +98,12 @@ class CycleGan:
             identity=options.identity,
             pool=options.pool,
         )
-        iterations = options.train.iterations_for(len(pairs), budget.steps)
+        rounds = options.train.rounds_for(len(pairs), budget.steps)
         device = self.translator.device
-        loop = GanLoop(game, options.train, iterations, seed=seed, device=device, workdir=workdir)
+        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=device, workdir=workdir)
         crops = Crops(pairs, code, options.crop, paired=False)
-        result = loop.run(lambda step: crops.batch(seed, step, options.train.batch))
+        result = loop.run(lambda number: crops.batch(seed, number, options.train.batch))
+        game.generators.load_state_dict(result.weights)
         self.translator.use(game.to_captured)
         return result.report("cyclegan")
 

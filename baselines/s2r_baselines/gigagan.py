@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from s2r_baselines._gigagan.options import PRESETS, CodeOptions, GanTrainOptions, LossOptions, NetOptions
+from s2r_baselines._gigagan.options import PRESETS, CodeOptions, LossOptions, NetOptions, TrainOptions
 from s2r_bench.errors import NotFittedError
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, seed_of
@@ -30,7 +30,7 @@ class GigaGanOptions(Options):
     net: NetOptions = NetOptions()
     code: CodeOptions = CodeOptions()
     loss: LossOptions = LossOptions()
-    train: GanTrainOptions = GanTrainOptions()
+    train: TrainOptions = TrainOptions()
     crop: int = Field(64, ge=8)
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
@@ -64,13 +64,10 @@ class GigaGan:
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both networks by turns. A round is one step of each, so an odd step of a budget is left over."""
-        rounds = max(1, (self.options.train.steps if budget.steps is None else budget.steps) // 2)
-        model = self._new()
-        folder = None if workdir is None else workdir / "gan"
-        result = model.fit(pairs, rounds, seed_of(seed, "gigagan"), folder)
+        model, rounds = self._new(), self.options.train.rounds_for(len(pairs), budget.steps)
+        result = model.fit(pairs, rounds, seed_of(seed, "gigagan"), workdir)
         self._model = model
-        rows: list[dict[str, float | str]] = [{"stage": "gan", **row} for row in result.curve]
-        return FitReport(2 * rounds, result.seconds, model.parameters(), tuple(rows))
+        return result.report("gan")
 
     def simulate(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
         """One draw a frame, each through the network by itself."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from s2r_baselines._gan.options import GanTrainOptions, ImageOptions
+from s2r_baselines._gan.options import ImageOptions
+from s2r_bench.engine.two_player_options import TwoPlayerOptions
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, frame_seeds, torch_rng
 from s2r_bench.simulator import Budget, Card, FitReport, PairSet, Simulator
@@ -41,7 +42,7 @@ class Pix2PixOptions(Options):
     crop: int = Field(256, ge=64)
     norm: Literal["affine", "batch"] = "affine"
     l1: float = Field(100.0, ge=0)
-    train: GanTrainOptions = GanTrainOptions()
+    train: TwoPlayerOptions = TwoPlayerOptions()
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
@@ -50,10 +51,10 @@ class Pix2PixOptions(Options):
             "ndf": 4,
             "layers": 1,
             "crop": 64,
-            "train": {"iterations": 4, "batch": 2, "log_every": 2},
+            "train": {"steps": 8, "batch": 2, "log_every": 2},
         },
-        "tiny": {"ngf": 16, "downs": 6, "ndf": 16, "layers": 2, "crop": 64, "train": {"iterations": 1500, "batch": 8}},
-        "small": {"downs": 7, "crop": 128, "train": {"iterations": 20000, "batch": 8}},
+        "tiny": {"ngf": 16, "downs": 6, "ndf": 16, "layers": 2, "crop": 64, "train": {"steps": 3000, "batch": 8}},
+        "small": {"downs": 7, "crop": 128, "train": {"steps": 40000, "batch": 8}},
         "paper": {"image": {"holes": "far", "max_residual_m": 0.5}, "train": {"epochs": 200, "batch": 1}},
     }
 
@@ -88,19 +89,20 @@ class Pix2Pix:
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train generator and discriminator on windows of the pairs."""
         from s2r_baselines._gan.crops import Crops
-        from s2r_baselines._gan.loop import GanLoop
         from s2r_baselines._gan.nets import initialised
         from s2r_baselines._gan.paired import PairedGame
+        from s2r_bench.engine.two_player import TwoPlayerLoop
 
         options, code = self.options, self.translator.learn_code(pairs)
         dice = torch_rng(seed, "weights")
         generator = initialised(self._generator(code.channels), dice)
         game = PairedGame(generator, initialised(self._discriminator(code.channels), dice), l1=options.l1)
-        iterations = options.train.iterations_for(len(pairs), budget.steps)
+        rounds = options.train.rounds_for(len(pairs), budget.steps)
         device = self.translator.device
-        loop = GanLoop(game, options.train, iterations, seed=seed, device=device, workdir=workdir)
+        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=device, workdir=workdir)
         crops = Crops(pairs, code, options.crop, paired=True)
-        result = loop.run(lambda step: crops.batch(seed, step, options.train.batch))
+        result = loop.run(lambda number: crops.batch(seed, number, options.train.batch))
+        game.generators.load_state_dict(result.weights)
         self.translator.use(generator)
         return result.report("pix2pix")
 

@@ -12,6 +12,7 @@ from s2r_baselines._diffusion.options import StageOptions
 from s2r_baselines._diffusion.stage import Stage, _Items
 from s2r_baselines._gigagan.data import Items, fitted_code
 from s2r_baselines._gigagan.discriminator import Discriminator
+from s2r_baselines._gigagan.game import resting, with_holes
 from s2r_baselines._gigagan.generator import Generator
 from s2r_baselines._gigagan.layers import (
     AdaptiveConv,
@@ -22,12 +23,12 @@ from s2r_baselines._gigagan.layers import (
     pyramid,
     squared_distances,
 )
-from s2r_baselines._gigagan.loop import GanLoop
 from s2r_baselines._gigagan.losses import discriminator_loss, generator_loss, pyramid_l1, r1_penalty
-from s2r_baselines._gigagan.model import networks, resting, with_holes
-from s2r_baselines._gigagan.options import CodeOptions, GanTrainOptions, NetOptions
+from s2r_baselines._gigagan.model import networks
+from s2r_baselines._gigagan.options import CodeOptions, NetOptions
 from s2r_baselines.gigagan import GigaGan, GigaGanOptions
-from s2r_bench.errors import DataError, S2RError, UsageError
+from s2r_bench.engine.two_player import Player
+from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import Budget
 from s2r_bench.types import DepthFrame, DepthPair
@@ -378,23 +379,23 @@ class Killed(RuntimeError):
     pass
 
 
-@pytest.mark.parametrize("network", ["generator", "discriminator"])
-def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeypatch, network):
+@pytest.mark.parametrize("side", ["generators", "discriminators"])
+def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeypatch, side):
     changes = {"train.steps": 12, "train.log_every": 4, "loss.r1_every": 2, "train.checkpoint_s": 1e-9}
     straight, report = fitted(1, **changes)
-    step, left = GanLoop._step, [4]
+    move, left = Player.move, [4]
 
-    def failing(self, which, loss, figures):
-        left[0] -= which == network
+    def failing(self, loss, rate):
+        left[0] -= self.side == side
         if left[0] < 0:
             raise Killed
-        step(self, which, loss, figures)
+        move(self, loss, rate)
 
-    monkeypatch.setattr(GanLoop, "_step", failing)
+    monkeypatch.setattr(Player, "move", failing)
     with pytest.raises(Killed):
         fitted(1, tmp_path, **changes)
-    monkeypatch.setattr(GanLoop, "_step", step)
-    assert [path.name for path in (tmp_path / "gan").glob("*.safetensors")] == ["step-0000004.safetensors"]
+    monkeypatch.setattr(Player, "move", move)
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["step-0000004.safetensors"]
     resumed, again = fitted(1, tmp_path, **changes)
     weights = [one._model.network.state_dict() for one in (straight, resumed)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
@@ -412,7 +413,7 @@ def test_a_finished_fit_is_read_and_not_done_again(tmp_path):
 
 def test_a_checkpoint_of_other_networks_is_refused(tmp_path):
     fitted(1, tmp_path)
-    with pytest.raises(DataError, match="other networks"):
+    with pytest.raises(DataError, match="another game"):
         fitted(1, tmp_path, **{"net.channels": (4, 16)})
 
 
@@ -455,20 +456,6 @@ def test_training_brings_the_drawn_depth_to_the_capture():
     errors = [float(np.median(np.abs(drawn - captured))) for drawn, captured in found]
     assert errors[1] < 0.5 * errors[0]
     assert np.corrcoef(*found[1])[0, 1] > 0.5  # the slope of the floor is followed, and not turned around
-
-
-def test_a_loss_that_is_no_number_stops_the_training(tmp_path):
-    class Broken:
-        def discriminator(self, batch, dice, number):
-            return torch.tensor(float("nan"), requires_grad=True), {}
-
-        def generator(self, batch, dice):
-            raise AssertionError("the discriminator's turn is first")
-
-    loop = GanLoop(*networks(SMALL, 6, 0), GanTrainOptions(), seed=0, device=torch.device("cpu"), workdir=tmp_path)
-    with pytest.raises(S2RError, match=r"discriminator's loss is nan in round 1.*train\.lr"):
-        loop.run(2, lambda number: {}, Broken())
-    assert not list(tmp_path.iterdir())
 
 
 # --- the simulator --------------------------------------------------------------------------------------------------

@@ -6,13 +6,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from s2r_baselines._gan.loop import Game, Images, Side
 from s2r_baselines._gan.losses import adversarial, judged
 from s2r_baselines._gan.nets import initialised
 from s2r_baselines._gan.pool import ImagePool
+from s2r_bench.engine.loop import Batch
+from s2r_bench.engine.two_player import Game, Losses, Side
+
+Images = dict[str, Tensor]
 
 
-class CycleGame(Game):
+class CycleGame(Game[Images]):
     """The generators move first, as published; each discriminator sees pooled images of one generator.
 
     Args:
@@ -40,14 +43,14 @@ class CycleGame(Game):
         super().__init__(
             nn.ModuleDict({"to_captured": self.to_captured, "to_clean": self.to_clean}),
             nn.ModuleDict({"of_captured": self.of_captured, "of_clean": self.of_clean}),
-            {side: ImagePool(pool) for side in ("captured", "clean")},
         )
+        self.pools = {side: ImagePool(pool) for side in ("captured", "clean")}
 
-    def made(self, batch: Mapping[str, Tensor], dice: torch.Generator) -> Images:
+    def made(self, batch: Batch, dice: torch.Generator) -> Images:
         """Each side from the other."""
         return {"captured": self.to_captured(batch["clean"]), "clean": self.to_clean(batch["captured"])}
 
-    def generators_loss(self, batch: Mapping[str, Tensor], made: Images) -> dict[str, Tensor]:
+    def generators_loss(self, batch: Batch, made: Images) -> Losses:
         """Adversarial, cycle and identity part."""
         clean, captured = batch["clean"], batch["captured"]
         l1 = nn.functional.l1_loss
@@ -60,10 +63,19 @@ class CycleGame(Game):
             parts["identity"] = self.cycle * self.identity * same
         return parts
 
-    def discriminators_loss(self, batch: Mapping[str, Tensor], made: Images, dice: torch.Generator) -> Tensor:
+    def discriminators_loss(self, batch: Batch, made: Images, number: int, dice: torch.Generator) -> Losses:
         """Both discriminators', each on real images and on ones from its pool."""
-        losses = []
+        losses = {}
         for side, network in (("captured", self.of_captured), ("clean", self.of_clean)):
             shown = self.pools[side].swapped(made[side].detach(), dice)
-            losses.append(judged(network(batch[side]), network(shown), "lsgan"))
-        return torch.stack(losses).sum()
+            losses[f"told_{side}"] = judged(network(batch[side]), network(shown), "lsgan")
+        return losses
+
+    def kept(self) -> dict[str, Tensor]:
+        """The images in the pools."""
+        return {side: torch.stack(pool.images) for side, pool in self.pools.items() if pool.images}
+
+    def restore(self, kept: Mapping[str, Tensor]) -> None:
+        """Pools as they were."""
+        for side, pool in self.pools.items():
+            pool.images = [image.clone() for image in kept.get(side, ())]

@@ -1,4 +1,4 @@
-"""Options that the image translators share: how depth becomes an image, and how two players are trained."""
+"""Options that the image translators share: how depth becomes an image."""
 
 from typing import Literal
 
@@ -25,36 +25,3 @@ class ImageOptions(Options):
     holes: Literal["channel", "far"] = "channel"
     max_residual_m: float = Field(0.2, gt=0)
     levels: bool = True
-
-
-class GanTrainOptions(Options):
-    """How generators and discriminators are trained: Adam, no weight decay, no averaging of weights, fp32.
-
-    Attributes:
-        iterations: each is one step of the generators' optimiser and one of the discriminators': two optimiser steps.
-        epochs: if not 0, passes over the training pairs instead of `iterations` (published: 200).
-        batch: items an iteration.
-        lr: learning rate of the first half; over the second it falls linearly to zero, as published.
-        beta1: first decay of Adam's moments; the second is 0.999.
-        checkpoint_s: seconds between checkpoints. log_every: iterations a row of the loss curve averages.
-    """
-
-    iterations: int = Field(1500, ge=1)
-    epochs: int = Field(0, ge=0)
-    batch: int = Field(8, ge=1)
-    lr: float = Field(2e-4, gt=0)
-    beta1: float = Field(0.5, ge=0, lt=1)
-    checkpoint_s: float = Field(60.0, gt=0)
-    log_every: int = Field(50, ge=1)
-
-    def iterations_for(self, pairs: int, budget_steps: int | None = None) -> int:
-        """How many iterations a fit on that many pairs makes; a budget of optimiser steps decides where there is one.
-
-        >>> GanTrainOptions(iterations=30).iterations_for(8), GanTrainOptions(epochs=200, batch=1).iterations_for(8)
-        (30, 1600)
-        >>> GanTrainOptions(iterations=30).iterations_for(8, budget_steps=20)
-        10
-        """
-        if budget_steps is not None:
-            return max(budget_steps // 2, 1)
-        return -(-self.epochs * pairs // self.batch) if self.epochs else self.iterations

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from s2r_baselines._gan.images import ImageCode, mirrored
-from s2r_baselines._gan.loop import exact
 from s2r_baselines._gan.options import ImageOptions
 from s2r_bench.depth_levels import fitted_levels
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
+from s2r_bench.engine.two_player import exact
 from s2r_bench.errors import DataError, NotFittedError
 from s2r_bench.simulator import PairSet
 from s2r_bench.types import DepthFrame

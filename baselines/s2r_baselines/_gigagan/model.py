@@ -4,18 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from s2r_baselines._diffusion.maps import MapCode
 from s2r_baselines._gigagan.data import Items, fitted_code, map_code, padded
 from s2r_baselines._gigagan.discriminator import Discriminator
+from s2r_baselines._gigagan.game import ScalesGame
 from s2r_baselines._gigagan.generator import TARGET_MAPS, Generator
-from s2r_baselines._gigagan.layers import pyramid
-from s2r_baselines._gigagan.loop import Batch, GanLoop, GanResult
-from s2r_baselines._gigagan.losses import discriminator_loss, generator_loss, pyramid_l1, r1_penalty
-from s2r_baselines._gigagan.options import CodeOptions, GanTrainOptions, LossOptions, NetOptions
+from s2r_baselines._gigagan.options import CodeOptions, LossOptions, NetOptions, TrainOptions
 from s2r_bench.depth_code import ResidualCode
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
+from s2r_bench.engine.two_player import GameResult, TwoPlayerLoop
 from s2r_bench.errors import DataError, NotFittedError
 from s2r_bench.seeds import FrameSeed, seed_of, torch_rng
 from s2r_bench.simulator import PairSet
@@ -37,7 +35,7 @@ class Model:
         net: NetOptions,
         code: CodeOptions,
         loss: LossOptions,
-        train: GanTrainOptions,
+        train: TrainOptions,
         *,
         crop: int,
         device: str,
@@ -47,23 +45,17 @@ class Model:
         self.maps: MapCode | None = None
         self.network: Generator | None = None
 
-    def fit(self, pairs: PairSet, rounds: int, seed: int, workdir: Path | None) -> GanResult:
+    def fit(self, pairs: PairSet, rounds: int, seed: int, workdir: Path | None) -> GameResult:
         """Train both networks for `rounds` rounds and keep the averaged generator."""
         self.maps = fitted_code(self.code, pairs)
         items = Items(self.maps, pairs, self.crop)
-        generator, discriminator = networks(self.net, self.maps.condition_channels, seed_of(seed, "weights"))
-        loop = GanLoop(generator, discriminator, self.train, seed=seed, device=self.device, workdir=workdir)
-        objective = PairedObjective(generator, discriminator, self.loss, residual=self.maps.residual is not None)
-        result = loop.run(rounds, lambda number: items.batch(seed, number, self.train.batch), objective)
-        generator.load_state_dict(result.weights)
-        self.network = generator.eval()
+        players = networks(self.net, self.maps.condition_channels, seed_of(seed, "weights"))
+        game = ScalesGame(*players, self.loss, residual=self.maps.residual is not None)
+        loop = TwoPlayerLoop(game, self.train, rounds, seed=seed, device=self.device, workdir=workdir)
+        result = loop.run(lambda number: items.batch(seed, number, self.train.batch))
+        self.network = players[0].eval()
+        self.network.load_state_dict(result.weights)
         return result
-
-    def parameters(self) -> int:
-        """Trainable parameters of both networks."""
-        with torch.device("meta"):
-            both = networks(self.net, map_code(self.code, None, None).condition_channels, 0)
-        return sum(p.numel() for network in both for p in network.parameters())
 
     @torch.no_grad()
     def depth(self, frame: DepthFrame, seed: FrameSeed) -> np.ndarray:
@@ -117,65 +109,3 @@ def networks(net: NetOptions, condition_channels: int, seed: int) -> tuple[Gener
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Generator(net, condition_channels), Discriminator(net, condition_channels, TARGET_MAPS)
-
-
-class PairedObjective:
-    """The losses on a batch of crops: adversarial at every scale, R1, and L1 to the pair's own capture."""
-
-    def __init__(
-        self, generator: Generator, discriminator: Discriminator, options: LossOptions, *, residual: bool
-    ) -> None:
-        self.networks, self.options, self.residual = (generator, discriminator), options, residual
-        self.scales = len(generator.options.channels)
-
-    def discriminator(self, batch: Batch, dice: torch.Generator, number: int) -> tuple[Tensor, dict[str, float]]:
-        """Logistic loss, and R1 in every `r1_every`-th round."""
-        _, judge = self.networks
-        conditions, real = pyramid(batch["condition"], self.scales), pyramid(batch["target"], self.scales)
-        with torch.no_grad():
-            _, fake = self._drawn(batch, conditions, dice)
-        loss = discriminator_loss(judge(real, conditions), judge(fake, conditions), self.options.coarse)
-        if not self.options.r1 or number % self.options.r1_every:
-            return loss, {}
-        finest = batch["target"].detach().requires_grad_()
-        penalty = r1_penalty(judge([finest], conditions[:1])[0], finest)
-        figures = {"r1": float(penalty.detach())}
-        return loss + self.options.r1 / 2 * self.options.r1_every * penalty, figures
-
-    def generator(self, batch: Batch, dice: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        """Non-saturating loss and L1."""
-        _, judge = self.networks
-        conditions = pyramid(batch["condition"], self.scales)
-        drawn, fake = self._drawn(batch, conditions, dice)
-        wanted, weights = (pyramid(batch[name], self.scales) for name in ("target", "weight"))
-        error = pyramid_l1(drawn, wanted, weights)
-        fooled = generator_loss(judge(fake, conditions), self.options.coarse)
-        return fooled + self.options.l1 * error, {"l1": float(error.detach())}
-
-    def _drawn(
-        self, batch: Batch, conditions: list[Tensor], dice: torch.Generator
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Maps as they come out of the generator, and as the discriminator sees them."""
-        generator, _ = self.networks
-        condition = batch["condition"]
-        noise = torch.randn(len(condition), generator.options.noise, generator=dice).to(condition.device)
-        drawn = generator(condition, noise)
-        rests = pyramid(resting(condition, residual=self.residual), self.scales)
-        fake = [with_holes(d, c, r) for d, c, r in zip(drawn, conditions, rests, strict=True)]
-        return drawn, fake
-
-
-def resting(condition: Tensor, *, residual: bool) -> Tensor:
-    """(B, 1, H, W): the value that a target map holds where nothing was captured: no residual, or the clean depth."""
-    code, validity = condition[:, :1], condition[:, 1:2]
-    return torch.zeros_like(code) if residual else torch.where(validity > 0, code, -1.0)
-
-
-def with_holes(drawn: Tensor, condition: Tensor, rest: Tensor) -> Tensor:
-    """Generated maps (B, 2, h, w) as captures are coded: `rest` in holes, and a hole where nothing is.
-
-    Without this the discriminator would tell sides by what stands under a hole, which no depth map holds.
-    """
-    known = (condition[:, 1:2] + 1) / 2  # a share at coarse scales
-    seen = known * (drawn[:, 1:] + 1) / 2
-    return torch.cat([rest + seen * (drawn[:, :1] - rest), 2 * seen - 1], 1)

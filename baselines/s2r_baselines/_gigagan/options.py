@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from s2r_bench.engine.two_player_options import TwoPlayerOptions
 from s2r_bench.options import Options
 
 
@@ -64,25 +65,14 @@ class LossOptions(Options):
     r1_every: int = Field(16, ge=1)
 
 
-class GanTrainOptions(Options):
-    """How the two networks are trained.
-
-    Attributes:
-        steps: optimiser steps of both networks together; a round is one step of each, the discriminator's first.
-        batch: items a round.
-        lr, beta1, beta2: of both Adams.
-        ema: decay of the averaged generator that sampling uses; it warms up as (1 + round) / (10 + round).
-        checkpoint_s: seconds between checkpoints. log_every: rounds that a row of the loss curve averages.
-    """
+class TrainOptions(TwoPlayerOptions):
+    """How the two networks are trained: the article's moments, a rate that stays, and an averaged generator."""
 
     steps: int = Field(400, ge=2)
-    batch: int = Field(8, ge=1)
-    lr: float = Field(2e-4, gt=0)
+    schedule: Literal["constant", "linear"] = "constant"
     beta1: float = Field(0.0, ge=0, lt=1)
     beta2: float = Field(0.99, gt=0, lt=1)
     ema: float = Field(0.995, ge=0, lt=1)
-    checkpoint_s: float = Field(60.0, gt=0)
-    log_every: int = Field(50, ge=1)
 
 
 # "paper": the width and depth of the public package's example, its kernels, heads and learning rate, and as many
