@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from s2r_baselines._gan.options import ImageOptions
 from s2r_bench.engine.two_player_options import TwoPlayerOptions
@@ -21,6 +21,10 @@ from s2r_bench.types import DepthFrame
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from s2r_baselines._gan.images import ImageCode
+    from s2r_baselines._gan.maps import Levels
+    from s2r_bench.depth_code import ResidualCode
 
 MULTIPLE = 8  # 4 for the two halvings; twice that, so that even there is something to reflect
 DIAGNOSED_PAIRS = 24
@@ -34,6 +38,8 @@ class CycleGanOptions(Options):
         crop: side of the training windows in pixels.
         cycle: weight of the L1 of both round trips. identity: weight of the identity loss, relative to `cycle`.
         pool: made images that a discriminator may be shown again.
+        reach: if not 0, a generator adds at most this much of depth code to its input instead of drawing depth itself
+            (beyond the published method; needs image.holes=channel). 0.05 is 12 cm at 2 m.
     """
 
     image: ImageOptions = ImageOptions()
@@ -45,6 +51,7 @@ class CycleGanOptions(Options):
     cycle: float = Field(10.0, ge=0)
     identity: float = Field(0.5, ge=0)
     pool: int = Field(50, ge=0)
+    reach: float = Field(0.0, ge=0, le=2)
     train: TwoPlayerOptions = TwoPlayerOptions()
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -59,8 +66,14 @@ class CycleGanOptions(Options):
         },
         "tiny": {"ngf": 8, "blocks": 6, "ndf": 8, "layers": 2, "crop": 64, "train": {"steps": 600, "batch": 8}},
         "small": {"blocks": 6, "crop": 128, "train": {"steps": 40000, "batch": 8}},
-        "paper": {"image": {"holes": "far"}, "train": {"epochs": 200, "batch": 1}},
+        "paper": {"image": {"holes": "far", "calibrate": False}, "train": {"epochs": 200, "batch": 1}},
     }
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "CycleGanOptions":
+        if self.image.holes == "far" and (self.reach or self.image.calibrate):
+            raise ValueError("image.holes=far has no validity: set reach=0 and image.calibrate=false")
+        return self
 
 
 class CycleGan:
@@ -81,30 +94,40 @@ class CycleGan:
         if not isinstance(options, CycleGanOptions):
             raise TypeError(f"cyclegan takes CycleGanOptions, not {type(options).__name__}")
         self.options: CycleGanOptions = options
-        self.translator = Translator("cyclegan", options.image, self._generator, multiple=MULTIPLE, device=device)
+        self.translator = Translator("cyclegan", self._code, self._generator, multiple=MULTIPLE, device=device)
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both generators and both discriminators; the two sides of a batch are drawn independently."""
         from s2r_baselines._gan.crops import Crops
         from s2r_baselines._gan.cycle import CycleGame
+        from s2r_baselines._gan.maps import camera_levels, unpaired_threshold
         from s2r_bench.engine.two_player import TwoPlayerLoop
 
-        options, code = self.options, self.translator.learn_code(pairs)
+        options, translator = self.options, self.translator
+        translator.code = code = self._code(None, camera_levels(pairs) if options.image.levels else None)
         game = CycleGame(
-            lambda: self._generator(code.channels),
-            lambda: self._discriminator(code.channels),
+            lambda: self._generator(code.condition_channels),
+            lambda: self._discriminator(code.condition_channels),
             torch_rng(seed, "weights"),
             cycle=options.cycle,
             identity=options.identity,
             pool=options.pool,
         )
         rounds = options.train.rounds_for(len(pairs), budget.steps)
-        device = self.translator.device
-        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=device, workdir=workdir)
-        crops = Crops(pairs, code, options.crop, paired=False)
+        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=translator.device, workdir=workdir)
+        crops = Crops(
+            pairs,
+            [
+                lambda pair: {"clean": code.condition(pair.clean)},
+                lambda pair: {"captured": code.encode(pair.captured.depth)},
+            ],
+            options.crop,
+        )
         result = loop.run(lambda number: crops.batch(seed, number, options.train.batch))
         game.generators.load_state_dict(result.weights)
-        self.translator.use(game.to_captured)
+        translator.use(game.to_captured)
+        if options.image.calibrate:
+            translator.use(game.to_captured, unpaired_threshold(pairs, translator.drawn))
         return result.report("cyclegan")
 
     def simulate(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
@@ -126,10 +149,16 @@ class CycleGan:
         """Become what `save` wrote there."""
         self.translator.load(folder)
 
-    def _generator(self, channels: int) -> "nn.Module":
-        from s2r_baselines._gan.nets import ResnetGenerator
+    def _code(self, residual: "ResidualCode | None", levels: "Levels | None") -> "ImageCode":
+        from s2r_baselines._gan.images import ImageCode
 
-        return ResnetGenerator(channels, self.options.ngf, self.options.blocks)
+        return ImageCode(self.options.image, levels)
+
+    def _generator(self, channels: int) -> "nn.Module":
+        from s2r_baselines._gan.nets import Adding, ResnetGenerator
+
+        drawing = ResnetGenerator(channels, self.options.ngf, self.options.blocks)
+        return Adding(drawing, self.options.reach) if self.options.reach else drawing
 
     def _discriminator(self, channels: int) -> "nn.Module":
         from s2r_baselines._gan.nets import PatchDiscriminator

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from s2r_baselines._gigagan.options import PRESETS, CodeOptions, LossOptions, NetOptions, TrainOptions
-from s2r_bench.errors import NotFittedError
+from s2r_baselines._gan.options import MapOptions
+from s2r_baselines._gigagan.options import PRESETS, LossOptions, NetOptions, TrainOptions
 from s2r_bench.options import Options
-from s2r_bench.seeds import FrameSeed, seed_of
+from s2r_bench.seeds import FrameSeed, seed_of, torch_rng
 from s2r_bench.simulator import Budget, Card, FitReport, PairSet, Simulator
 from s2r_bench.types import DepthFrame
 
 if TYPE_CHECKING:
-    from s2r_baselines._gigagan.model import Model
+    from torch import Tensor, nn
 
 SPREAD_DRAWS = 4
 
@@ -28,7 +28,7 @@ class GigaGanOptions(Options):
     """Networks, codes, losses, training, and the crop it trains on (pixels)."""
 
     net: NetOptions = NetOptions()
-    code: CodeOptions = CodeOptions()
+    code: MapOptions = MapOptions()
     loss: LossOptions = LossOptions()
     train: TrainOptions = TrainOptions()
     crop: int = Field(64, ge=8)
@@ -56,23 +56,51 @@ class GigaGan:
     options_type: ClassVar[type[Options]] = GigaGanOptions
 
     def __init__(self, options: Options, device: str = "cpu") -> None:
+        from s2r_baselines._gan.maps import map_code
+        from s2r_baselines._gan.translator import Translator
+
         if not isinstance(options, GigaGanOptions):
             raise TypeError(f"gigagan takes GigaGanOptions, not {type(options).__name__}")
         self.options: GigaGanOptions = options
-        self.device = device
-        self._model: Model | None = None
+        self.translator = Translator(
+            "gigagan",
+            lambda residual, levels: map_code(options.code, residual, levels),
+            self._generator,
+            residual=options.code.residual,
+            multiple=2 ** (len(options.net.channels) - 1),
+            device=device,
+        )
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both networks by turns. A round is one step of each, so an odd step of a budget is left over."""
-        model, rounds = self._new(), self.options.train.rounds_for(len(pairs), budget.steps)
-        result = model.fit(pairs, rounds, seed_of(seed, "gigagan"), workdir)
-        self._model = model
+        from s2r_baselines._gan.crops import Crops
+        from s2r_baselines._gan.maps import calibrated, fitted_code
+        from s2r_baselines._gan.paired import sides_of
+        from s2r_baselines._gigagan.game import ScalesGame, networks
+        from s2r_bench.engine.two_player import TwoPlayerLoop
+
+        options, translator, seed = self.options, self.translator, seed_of(seed, "gigagan")
+        translator.code = code = fitted_code(options.code, pairs)
+        generator, discriminator = networks(options.net, code.condition_channels, seed_of(seed, "weights"))
+        game = ScalesGame(generator, discriminator, options.loss, residual=options.code.residual)
+        rounds = options.train.rounds_for(len(pairs), budget.steps)
+        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=translator.device, workdir=workdir)
+        crops = Crops(pairs, [lambda pair: sides_of(code, pair)], options.crop)
+        result = loop.run(lambda number: crops.batch(seed, number, options.train.batch))
+        generator.load_state_dict(result.weights)
+        translator.use(generator)
+        if options.code.calibrate:
+            draws = [seed_of(seed, "calibration", index) for index in range(len(pairs))]
+            found = calibrated(code, pairs, lambda frame, index: translator.drawn(frame, self._noise(draws[index])))
+            translator.use(generator, found)
         return result.report("gan")
 
     def simulate(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
         """One draw a frame, each through the network by itself."""
-        model = self._fitted()
-        return [frame.with_depth(model.depth(frame, seed)) for frame, seed in zip(frames, seeds, strict=True)]
+        return [
+            self.translator.translated(frame, self._noise(seed.view, seed.session))
+            for frame, seed in zip(frames, seeds, strict=True)
+        ]
 
     def diagnose(self, pairs: PairSet, seed: int) -> dict[str, float]:
         """How much the noise vector matters: with a paired L1, GANs of this kind may learn to ignore it.
@@ -80,37 +108,34 @@ class GigaGan:
         Returns:
             "noise_spread_mm": the standard deviation over four draws of a view, mean over the pixels that all have.
         """
-        model, found = self._fitted(), []
+        found = []
         for index in range(len(pairs)):
             frame = pairs[index].clean
             seeds = [FrameSeed(seed_of(seed, "spread", frame.id, draw), 0) for draw in range(SPREAD_DRAWS)]
-            drawn = np.stack([model.depth(frame, one) for one in seeds]).astype(np.float64)
+            drawn = np.stack([made.depth for made in self.simulate([frame] * SPREAD_DRAWS, seeds)]).astype(np.float64)
             found.append(drawn.std(0)[(drawn > 0).all(0)])
         spread = np.concatenate(found)
         return {"noise_spread_mm": 1000 * float(spread.mean())} if spread.size else {}
 
     def save(self, folder: Path) -> None:
-        """The averaged generator and the code's constants."""
-        if self._model is None:
-            raise NotFittedError("there is nothing to save: gigagan has not been trained")
-        self._model.save(folder)
+        """The averaged generator and the code's constants; the discriminator is needed by nobody."""
+        self.translator.save(folder)
 
     def load(self, folder: Path) -> None:
         """Become what `save` wrote there."""
-        model = self._new()
-        model.load(folder)
-        self._model = model
+        self.translator.load(folder)
 
-    def _fitted(self) -> "Model":
-        if self._model is None:
-            raise NotFittedError("gigagan has not been trained: run s2r-bench train gigagan, or give --checkpoint DIR")
-        return self._model
+    def _generator(self, channels: int) -> "nn.Module":
+        from s2r_baselines._gigagan.generator import Generator
 
-    def _new(self) -> "Model":
-        from s2r_baselines._gigagan.model import Model
+        return Generator(self.options.net, channels)
 
-        options = self.options
-        return Model(options.net, options.code, options.loss, options.train, crop=options.crop, device=self.device)
+    def _noise(self, *seeds: int) -> "Tensor":
+        """The noise vector (1, Z) of a draw: drawn on the CPU, so that devices agree."""
+        import torch
+
+        noise = torch.randn(1, self.options.net.noise, generator=torch_rng(*seeds, "gigagan"))
+        return noise.to(self.translator.device)
 
 
 simulator: type[Simulator] = GigaGan

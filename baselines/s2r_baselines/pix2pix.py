@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from s2r_baselines._gan.options import ImageOptions
+from s2r_baselines._gan.options import ImageOptions, MapOptions
 from s2r_bench.engine.two_player_options import TwoPlayerOptions
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, frame_seeds, torch_rng
@@ -20,6 +20,10 @@ from s2r_bench.types import DepthFrame
 if TYPE_CHECKING:
     from torch import nn
 
+    from s2r_baselines._gan.maps import Levels
+    from s2r_baselines._gan.paired import PairCode
+    from s2r_bench.depth_code import ResidualCode
+
 DIAGNOSED_PAIRS = 24
 
 
@@ -27,6 +31,10 @@ class Pix2PixOptions(Options):
     """Networks, weights and training.
 
     Attributes:
+        code: how depth becomes an image, and what is made of it.
+        holes: "channel" = a second channel, validity, as in the diffusion methods; "far" = one channel in which a hole
+            is the farthest depth (authors' release, and the published networks' channel count): then `code` cannot
+            have residual, geometry or calibrate.
         ngf, downs: width and halvings of the generator. ndf, layers: those of the discriminator.
         crop: side of the training windows in pixels, a multiple of 2^downs.
         norm: normalisation of both networks. "affine" is the published one, whose batch of 1 makes batch normalisation
@@ -34,7 +42,8 @@ class Pix2PixOptions(Options):
         l1: weight of the L1 between made and captured image, where the pair has both.
     """
 
-    image: ImageOptions = ImageOptions()
+    code: MapOptions = MapOptions()
+    holes: Literal["channel", "far"] = "channel"
     ngf: int = Field(64, ge=1)
     downs: int = Field(8, ge=6)
     ndf: int = Field(64, ge=1)
@@ -55,13 +64,20 @@ class Pix2PixOptions(Options):
         },
         "tiny": {"ngf": 16, "downs": 6, "ndf": 16, "layers": 2, "crop": 64, "train": {"steps": 3000, "batch": 8}},
         "small": {"downs": 7, "crop": 128, "train": {"steps": 40000, "batch": 8}},
-        "paper": {"image": {"holes": "far", "max_residual_m": 0.5}, "train": {"epochs": 200, "batch": 1}},
+        "paper": {
+            "code": {"geometry": False, "calibrate": False, "max_residual_m": 0.5},
+            "holes": "far",
+            "train": {"epochs": 200, "batch": 1},
+        },
     }
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Pix2PixOptions":
         if self.crop % 2**self.downs:
             raise ValueError(f"crop must be a multiple of 2^downs = {2**self.downs}, not {self.crop}")
+        taken = [name for name in ("residual", "geometry", "calibrate") if getattr(self.code, name)]
+        if self.holes == "far" and taken:
+            raise ValueError(f"holes=far has one channel in and one out: set code.{taken[0]}=false")
         return self
 
 
@@ -83,27 +99,40 @@ class Pix2Pix:
         if not isinstance(options, Pix2PixOptions):
             raise TypeError(f"pix2pix takes Pix2PixOptions, not {type(options).__name__}")
         self.options: Pix2PixOptions = options
-        multiple = 2**options.downs
-        self.translator = Translator("pix2pix", options.image, self._generator, multiple=multiple, device=device)
+        self.translator = Translator(
+            "pix2pix",
+            self._code,
+            self._generator,
+            residual=options.code.residual,
+            multiple=2**options.downs,
+            device=device,
+        )
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train generator and discriminator on windows of the pairs."""
         from s2r_baselines._gan.crops import Crops
+        from s2r_baselines._gan.maps import TANH_SPREAD, calibrated, fitted_code
         from s2r_baselines._gan.nets import initialised
-        from s2r_baselines._gan.paired import PairedGame
+        from s2r_baselines._gan.paired import PairedGame, sides_of
         from s2r_bench.engine.two_player import TwoPlayerLoop
 
-        options, code = self.options, self.translator.learn_code(pairs)
+        options, translator = self.options, self.translator
+        found = fitted_code(options.code, pairs, TANH_SPREAD)
+        translator.code = code = self._code(found.residual, found.levels)
         dice = torch_rng(seed, "weights")
-        generator = initialised(self._generator(code.channels), dice)
-        game = PairedGame(generator, initialised(self._discriminator(code.channels), dice), l1=options.l1)
+        generator = initialised(self._generator(code.condition_channels), dice)
+        discriminator = initialised(self._discriminator(code.condition_channels), dice)
+        game = PairedGame(generator, discriminator, l1=options.l1, residual=options.code.residual)
         rounds = options.train.rounds_for(len(pairs), budget.steps)
-        device = self.translator.device
-        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=device, workdir=workdir)
-        crops = Crops(pairs, code, options.crop, paired=True)
+        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=translator.device, workdir=workdir)
+        crops = Crops(pairs, [lambda pair: sides_of(code, pair)], options.crop)
         result = loop.run(lambda number: crops.batch(seed, number, options.train.batch))
-        game.generators.load_state_dict(result.weights)
-        self.translator.use(generator)
+        generator.load_state_dict(result.weights)
+        translator.use(generator)
+        if options.code.calibrate:
+            dropout = [torch_rng(seed, "calibration", index) for index in range(len(pairs))]
+            constants = calibrated(found, pairs, lambda frame, index: translator.drawn(frame, dropout[index]))
+            translator.use(generator, constants)
         return result.report("pix2pix")
 
     def simulate(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
@@ -128,15 +157,29 @@ class Pix2Pix:
         """Become what `save` wrote there."""
         self.translator.load(folder)
 
+    def _code(self, residual: "ResidualCode | None", levels: "Levels | None") -> "PairCode":
+        from s2r_baselines._gan.images import FarPairCode, ImageCode
+        from s2r_baselines._gan.maps import map_code
+
+        options = self.options.code
+        if self.options.holes == "channel":
+            return map_code(options, residual, levels)
+        return FarPairCode(ImageCode(ImageOptions(depth=options.depth, holes="far"), levels), options.max_residual_m)
+
     def _generator(self, channels: int) -> "nn.Module":
         from s2r_baselines._gan.nets import UnetGenerator
 
-        return UnetGenerator(channels, self.options.ngf, self.options.downs, self.options.norm)
+        return UnetGenerator(channels, self.options.ngf, self.options.downs, self.options.norm, self._made_channels)
 
     def _discriminator(self, channels: int) -> "nn.Module":
         from s2r_baselines._gan.nets import PatchDiscriminator
 
-        return PatchDiscriminator(2 * channels, self.options.ndf, self.options.layers, self.options.norm)
+        seen = channels + self._made_channels
+        return PatchDiscriminator(seen, self.options.ndf, self.options.layers, self.options.norm)
+
+    @property
+    def _made_channels(self) -> int:
+        return 2 if self.options.holes == "channel" else 1
 
 
 simulator: type[Simulator] = Pix2Pix

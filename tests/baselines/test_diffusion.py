@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from made_pairs import MadePairs
+from made_pairs import noisy_pair as pair
 
 from s2r_baselines._diffusion.latent import KLCodec, SpaceToDepth, Whitening
 from s2r_baselines._diffusion.maps import MapCode
@@ -14,29 +16,6 @@ from s2r_bench.depth_code import DepthCode, ResidualCode, apply_residual, residu
 from s2r_bench.engine.checkpoint import write_tensors
 from s2r_bench.engine.loop import TrainOptions
 from s2r_bench.errors import DataError, UsageError
-from s2r_bench.types import DepthFrame, DepthPair
-
-K = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
-
-
-def pair(seed=0, size=(48, 64)):
-    dice = np.random.default_rng(seed)
-    clean = (1.0 + np.linspace(0, 2, size[1])[None] + np.zeros(size)).astype(np.float32)
-    captured = (clean * (1 + 0.004 * dice.standard_normal(size))).astype(np.float32)
-    captured[dice.random(size) < 0.1] = 0
-    frames = [DepthFrame(depth, K, np.eye(4), "s", "0", str(seed)) for depth in (clean, captured)]
-    return DepthPair(*frames)
-
-
-class Pairs:
-    scenes = frozenset({"s"})
-    digest = "x"
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return pair(index)
 
 
 @pytest.mark.parametrize("kind", ["log", "linear"])
@@ -200,10 +179,11 @@ class Killed(RuntimeError):
     pass
 
 
-class KillingPairs(Pairs):
+class KillingPairs(MadePairs):
     """Raises at the n-th read, as a killed run stops anywhere."""
 
     def __init__(self, after):
+        super().__init__()
         self.left = after
 
     def __getitem__(self, index):
@@ -215,7 +195,7 @@ class KillingPairs(Pairs):
 
 def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeypatch):
     straight = Stage(tiny_stage(), residual=True, earlier=0, device="cpu")
-    straight.fit(Pairs(), 1, None)
+    straight.fit(MadePairs(), 1, None)
     broken = Stage(tiny_stage(checkpoint_s=1e-9), residual=True, earlier=0, device="cpu")
     loss, calls = broken._loss, []
 
@@ -227,9 +207,9 @@ def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeyp
 
     monkeypatch.setattr(broken, "_loss", failing)
     with pytest.raises(Killed):
-        broken.fit(Pairs(), 1, tmp_path)
+        broken.fit(MadePairs(), 1, tmp_path)
     resumed = Stage(tiny_stage(), residual=True, earlier=0, device="cpu")
-    result = resumed.fit(Pairs(), 1, tmp_path)
+    result = resumed.fit(MadePairs(), 1, tmp_path)
     assert [row["step"] for row in result.curve][-1] == 6
     weights = [dict(stage.denoiser.state_dict()) for stage in (straight, resumed)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
@@ -267,7 +247,7 @@ def test_a_pretrained_folder_of_the_same_classes_opens_as_if_it_were_the_publish
     write_tensors(tmp_path / "empty_prompt.safetensors", {"embedding": torch.ones(1, 2, 8)})
     shared_vae.cache_clear()
     first = Stage(options, residual=True, earlier=0, device="cpu")
-    first.fit(Pairs(), 0, tmp_path / "work")
+    first.fit(MadePairs(), 0, tmp_path / "work")
     assert first.denoiser.context.shape == (1, 2, 8)
     assert sorted((tmp_path / "work" / "latents").glob("*.safetensors"))  # encoded once, then read
     frozen = [name for name, p in first.denoiser.unet.named_parameters() if not p.requires_grad]
@@ -277,7 +257,7 @@ def test_a_pretrained_folder_of_the_same_classes_opens_as_if_it_were_the_publish
     maps = first.draw(frame, draw_generator(1, 1, 1))
     assert maps.shape == (2, 48, 64)
     second = Stage(options, residual=True, earlier=2, device="cpu")
-    second.fit(Pairs(), 0, None, earlier=[maps] * 4)
+    second.fit(MadePairs(), 0, None, earlier=[maps] * 4)
     assert second.draw(frame, draw_generator(1, 1, 2), maps).shape == (2, 48, 64)
 
 

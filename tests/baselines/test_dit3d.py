@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from made_pairs import MadePairs
 from torch.nn import functional
 
 from s2r_baselines._dit3d.items import Items
@@ -55,18 +56,8 @@ def noisy(clean, dice):
     return clean + 0.01 * dice.standard_normal(clean.shape)
 
 
-class Pairs:
-    scenes = frozenset({"s"})
-    digest = "x"
-
-    def __init__(self, captured=noisy, count=4):
-        self.captured, self.count = captured, count
-
-    def __len__(self):
-        return self.count
-
-    def __getitem__(self, index):
-        return pair(self.captured, index)
+def Pairs(captured=noisy, count=4):
+    return MadePairs(lambda index: pair(captured, index), count)
 
 
 def options(**changes):

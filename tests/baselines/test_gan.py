@@ -1,18 +1,29 @@
 """CycleGAN and pix2pix: networks as published, losses, image pool, exact resume, seeded dropout."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from made_pairs import MadePairs, frame, noisy_pair
 
 from s2r_baselines._gan.crops import Crops
 from s2r_baselines._gan.cycle import CycleGame
-from s2r_baselines._gan.images import ImageCode, mirrored
+from s2r_baselines._gan.images import FarPairCode, ImageCode, mirrored
 from s2r_baselines._gan.losses import adversarial, judged, weighted_l1
-from s2r_baselines._gan.nets import PatchDiscriminator, Reflect, ResnetGenerator, UnetGenerator, dropped, initialised
-from s2r_baselines._gan.options import ImageOptions
-from s2r_baselines._gan.paired import PairedGame
+from s2r_baselines._gan.maps import map_code, resting, unpaired_threshold, with_holes
+from s2r_baselines._gan.nets import (
+    Adding,
+    PatchDiscriminator,
+    Reflect,
+    ResnetGenerator,
+    UnetGenerator,
+    dropped,
+    initialised,
+)
+from s2r_baselines._gan.options import ImageOptions, MapOptions
+from s2r_baselines._gan.paired import PairedGame, sides_of
 from s2r_baselines._gan.pool import ImagePool
 from s2r_baselines._gan.translator import WEIGHTS, depth_correlation
 from s2r_baselines.cyclegan import CycleGan, CycleGanOptions
@@ -21,33 +32,11 @@ from s2r_bench.engine.checkpoint import latest_state
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import Budget
-from s2r_bench.types import DepthFrame, DepthPair
+from s2r_bench.types import DepthPair
 
-K = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
+pair = partial(noisy_pair, apart=0.1)
+Pairs = partial(MadePairs, pair)
 METHODS = [(CycleGan, CycleGanOptions), (Pix2Pix, Pix2PixOptions)]
-
-
-def frame(depth, name="0"):
-    return DepthFrame(np.asarray(depth, np.float32), K, np.eye(4), "s", "0", name)
-
-
-def pair(seed=0, size=(48, 64)):
-    dice = np.random.default_rng(seed)
-    clean = 1.0 + 0.1 * seed + np.linspace(0, 2, size[1])[None] + np.zeros(size)
-    captured = clean * (1 + 0.004 * dice.standard_normal(size))
-    captured[dice.random(size) < 0.1] = 0
-    return DepthPair(frame(clean, str(seed)), frame(captured, str(seed)))
-
-
-class Pairs:
-    scenes = frozenset({"s"})
-    digest = "x"
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return pair(index)
 
 
 def parameters(network):
@@ -87,7 +76,7 @@ def test_networks_have_the_published_number_of_parameters(make, millions):
 
 def test_the_paper_preset_builds_the_published_networks():
     cycle, paired = CycleGan(CycleGanOptions.preset("paper")), Pix2Pix(Pix2PixOptions.preset("paper"))
-    assert cycle.translator.code.channels == paired.translator.code.channels == 1
+    assert cycle.translator.code.condition_channels == paired.translator.code.condition_channels == 1
     with torch.device("meta"):
         counts = [parameters(made(1)) for one in (cycle, paired) for made in (one._generator, one._discriminator)]
     assert counts == pytest.approx([11.366, 2.763, 54.408, 2.765], abs=6e-4)
@@ -243,24 +232,37 @@ def test_images_carry_depth_and_holes_back(holes, depth):
     code = ImageCode(ImageOptions(holes=holes, depth=depth))
     one = pair()
     image = code.encode(one.captured.depth)
-    assert image.shape == (code.channels, 48, 64)
+    assert image.shape == (code.condition_channels, 48, 64)
     assert float(image.abs().max()) <= 1
-    assert (image[0][torch.from_numpy(~one.captured.valid)] == 1).all()
+    missing = torch.from_numpy(~one.captured.valid)
+    if holes == "far":
+        assert (image[0][missing] == 1).all()
+    else:
+        assert (image[1][missing] == -1).all()
     back = code.decode(one.clean, image)
     assert np.array_equal(back > 0, one.captured.valid)
     assert np.abs(back - one.captured.depth).max() < 1e-5
 
 
+def test_a_missing_pixel_has_the_value_of_the_nearest_that_is_there():
+    depth = np.zeros((3, 8), np.float32)
+    depth[1, 1], depth[1, 6] = 1.0, 2.0
+    code = ImageCode(ImageOptions())
+    near, far = (float(code.depth.encode(torch.tensor(metres))) for metres in (1.0, 2.0))
+    assert code.encode(depth)[0, 1].tolist() == pytest.approx([near] * 4 + [far] * 4)
+    nothing = code.encode(np.zeros((2, 2), np.float32))
+    assert nothing.tolist() == [[[1, 1], [1, 1]], [[-1, -1], [-1, -1]]]
+
+
 def test_depth_beyond_the_code_is_a_hole_and_a_pair_that_disagrees_too():
-    far = ImageCode(ImageOptions(holes="far"))
+    far = ImageCode(ImageOptions(holes="far", calibrate=False))
     assert far.seen(np.array([[0.0, 0.05, 1.0, 4.89, 4.95, 6.0]], np.float32)).tolist() == [
         [False] * 2 + [True] * 2 + [False] * 2
     ]
-    code = ImageCode(ImageOptions(max_residual_m=0.2))
     one = DepthPair(frame([[1.0, 1.0, 0.0, 1.0]]), frame([[1.1, 1.3, 1.0, 0.0]]))
-    assert code.captured(one).tolist() == [[pytest.approx(1.1), 0, 0, 0]]
-    assert code.weight(one).tolist() == [[[1, 0, 0, 0]], [[1, 1, 0, 1]]]
-    assert far.weight(one).tolist() == [[[1, 1, 0, 1]]]
+    image, weight = FarPairCode(far, 0.2).target(one)
+    assert (image == 1).tolist() == [[[False, True, True, True]]]
+    assert weight.tolist() == [[[1, 1, 0, 1]]]
 
 
 def test_made_depth_ends_on_the_cameras_levels():
@@ -269,25 +271,71 @@ def test_made_depth_ends_on_the_cameras_levels():
     assert made.tolist() == [[1.0, 1.5]]
 
 
-def test_paired_windows_are_of_one_view_and_unpaired_ones_are_not():
-    code = ImageCode(ImageOptions(max_residual_m=1.0))
-    batch = Crops(Pairs(), code, 16, paired=True).batch(seed=0, step=3, size=32)
-    apart = ((batch["clean"] - batch["captured"]).abs() * batch["weight"])[:, 0].amax((1, 2))
-    assert batch["clean"].shape == batch["captured"].shape == batch["weight"].shape == (32, 2, 16, 16)
+def pair_sides(pair):
+    return sides_of(map_code(MapOptions(max_residual_m=1.0), None, None), pair)
+
+
+def test_images_of_one_view_are_cut_alike_and_those_of_two_are_not():
+    batch = Crops(Pairs(), [pair_sides], 16).batch(0, 3, 32)
+    apart = ((batch["clean"][:, :1] - batch["captured"][:, :1]).abs() * batch["weight"][:, :1]).amax((1, 2, 3))
+    assert [tuple(batch[name].shape) for name in batch] == [(32, 6, 16, 16), (32, 2, 16, 16), (32, 2, 16, 16)]
     assert float(apart.max()) < 0.05  # noise only
-    batch = Crops(Pairs(), code, 16, paired=False).batch(seed=0, step=3, size=32)
-    apart = (batch["clean"] - batch["captured"]).abs()[:, 0].median(-1).values.median(-1).values
+    views = [lambda one, name=name: {name: pair_sides(one)[name]} for name in ("clean", "captured")]
+    batch = Crops(Pairs(), views, 16).batch(0, 3, 32)
+    apart = (batch["clean"][:, 0] - batch["captured"][:, 0]).abs().median(-1).values.median(-1).values
     assert set(batch) == {"clean", "captured"}
     assert float(apart.median()) > 0.05  # another view, or another window
 
 
 def test_a_batch_is_a_function_of_seed_and_round():
-    code = ImageCode(ImageOptions())
-    crops = Crops(Pairs(), code, 64, paired=True)  # larger than the frame is high
-    first, other, again = (crops.batch(0, step, 2)["clean"] for step in (1, 2, 1))
+    crops = Crops(Pairs(), [pair_sides], 64)  # larger than the frame is high
+    first, other, again = (crops.batch(0, number, 2)["clean"] for number in (1, 2, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(first[:, :, 48:63], first[:, :, 32:47].flip(2))
+
+
+def test_an_adding_generator_keeps_depth_and_draws_validity():
+    network = Adding(Constant(-1.0), 0.25)
+    image = torch.tensor([0.4, -1.0, 1.0]).view(1, 1, 1, 3).expand(1, 2, 1, 3)
+    made = network(image)
+    assert made[0, 0, 0].tolist() == pytest.approx([0.3, -0.75, 0.75])
+    assert made[0, 1, 0].tolist() == pytest.approx([-0.4, 1.0, -1.0])
+    assert float(Adding(Constant(1.0), 0.25)(image)[0, 0, 0, 2]) == 1  # within the range of images
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_discriminator_sees_a_made_hole_as_a_capture_has_it(residual):
+    clean = torch.tensor([[0.2, 0.2, 0.2, 1.0], [1.0, 1.0, 1.0, -1.0]]).view(1, 2, 1, 4)
+    drawn = torch.tensor([[0.3, 0.3, 0.3, 0.3], [1.0, 0.0, -1.0, 1.0]]).view(1, 2, 1, 4)
+    rest = resting(clean, residual=residual)
+    low = 0.0 if residual else 0.2
+    shown = with_holes(drawn, clean, rest)[0, :, 0]
+    assert rest.flatten().tolist() == pytest.approx([0, 0, 0, 0] if residual else [0.2, 0.2, 0.2, -1])
+    assert shown[0].tolist() == pytest.approx([0.3, (0.3 + low) / 2, low, 0.0 if residual else -1.0])
+    assert shown[1].tolist() == pytest.approx([1, 0, -1, -1])
+
+
+def test_the_unpaired_threshold_gives_the_captures_hole_rate():
+    dice = torch.Generator().manual_seed(0)
+    found = unpaired_threshold(Pairs(), lambda frame: torch.rand(2, *frame.size, generator=dice))
+    rate = 1 - np.mean([Pairs()[index].captured.valid.mean() for index in range(4)])
+    assert found.threshold == pytest.approx(rate, abs=0.01)
+    assert found.gain == 1
+
+
+@pytest.mark.parametrize("cls", [CycleGan, Pix2Pix])
+def test_training_frames_come_out_with_the_captures_hole_rate(cls):
+    made = {}
+    for calibrate in (False, True):
+        name = "image.calibrate" if cls is CycleGan else "code.calibrate"
+        simulator = cls(dict(METHODS)[cls].preset("smoke", {name: calibrate}))
+        simulator.fit(Pairs(), Budget(), seed=0)
+        frames = [pair(index).clean for index in range(4)]
+        drawn = simulator.simulate(frames, [FrameSeed(index, 0) for index in range(4)])
+        made[calibrate] = abs(np.mean([one.valid.mean() for one in drawn]) - 0.9)
+    assert made[True] < 0.03
+    assert made[False] > made[True]
 
 
 def test_dropout_is_the_generators_own_and_keeps_the_mean():
@@ -349,7 +397,8 @@ def test_both_players_steps_and_networks_count(cls):
     options = dict(METHODS)[cls].preset("smoke")
     simulator = cls(options)
     report = simulator.fit(Pairs(), Budget(steps=7), seed=0)
-    networks = [simulator._generator(2), simulator._discriminator(2)]
+    seen = simulator.translator.code.condition_channels
+    networks = [simulator._generator(seen), simulator._discriminator(seen)]
     assert report.steps == 6
     assert report.parameters == round(1e6 * sum(map(parameters, networks))) * (2 if cls is CycleGan else 1)
     assert [row["step"] for row in report.curve] == [4, 6]
@@ -414,7 +463,7 @@ def test_a_checkpoint_of_other_networks_is_refused(tmp_path):
 @pytest.mark.parametrize(("cls", "options"), METHODS)
 def test_weights_of_other_options_are_refused_by_name(cls, options, fitted, tmp_path):
     fitted[cls].save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [WEIGHTS, "images.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["constants.json", WEIGHTS]
     with pytest.raises(DataError, match=WEIGHTS):
         cls(options.preset("smoke", {"ngf": 5})).load(tmp_path)
 
@@ -440,7 +489,9 @@ def test_depth_turned_inside_out_is_told():
     [
         (Pix2PixOptions, {"crop": 96}, "multiple of 2"),
         (Pix2PixOptions, {"downs": 5}, "greater than or equal to 6"),
+        (Pix2PixOptions, {"holes": "far"}, "set code.geometry=false"),
         (CycleGanOptions, {"crop": 66}, "multiple of 4"),
+        (CycleGanOptions, {"image.holes": "far"}, "has no validity"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(options, changes, message):

@@ -2,17 +2,22 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from made_pairs import MadePairs, noisy_pair
 from torch.nn import functional
 
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_baselines._diffusion.stage import Stage, _Items
-from s2r_baselines._gigagan.data import Items, fitted_code
+from s2r_baselines._gan.crops import Crops
+from s2r_baselines._gan.maps import fitted_code, resting, with_holes
+from s2r_baselines._gan.options import MapOptions
+from s2r_baselines._gan.paired import sides_of
 from s2r_baselines._gigagan.discriminator import Discriminator
-from s2r_baselines._gigagan.game import resting, with_holes
+from s2r_baselines._gigagan.game import networks
 from s2r_baselines._gigagan.generator import Generator
 from s2r_baselines._gigagan.layers import (
     AdaptiveConv,
@@ -24,39 +29,18 @@ from s2r_baselines._gigagan.layers import (
     squared_distances,
 )
 from s2r_baselines._gigagan.losses import discriminator_loss, generator_loss, pyramid_l1, r1_penalty
-from s2r_baselines._gigagan.model import networks
-from s2r_baselines._gigagan.options import CodeOptions, NetOptions
+from s2r_baselines._gigagan.options import NetOptions
 from s2r_baselines.gigagan import GigaGan, GigaGanOptions
 from s2r_bench.engine.two_player import Player
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import Budget
-from s2r_bench.types import DepthFrame, DepthPair
+from s2r_bench.types import DepthPair
 
-K = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
+pair = partial(noisy_pair, missing=3)
+Pairs = partial(MadePairs, pair)
 SMALL = NetOptions(channels=(4, 8), heads=2, head_dim=4, noise=6, style=8, features=4)
 MILLION = 1e6
-
-
-def pair(seed=0, size=(48, 64)):
-    dice = np.random.default_rng(seed)
-    clean = (1.0 + np.linspace(0, 2, size[1])[None] + np.zeros(size)).astype(np.float32)
-    captured = (clean * (1 + 0.004 * dice.standard_normal(size))).astype(np.float32)
-    captured[dice.random(size) < 0.1] = 0
-    clean[:3] = captured[:3] = 0
-    frames = [DepthFrame(depth, K, np.eye(4), "s", "0", str(seed)) for depth in (clean, captured)]
-    return DepthPair(*frames)
-
-
-class Pairs:
-    scenes = frozenset({"s"})
-    digest = "x"
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return pair(index)
 
 
 def options(**changes):
@@ -333,7 +317,7 @@ def test_l1_is_weighted_and_summed_over_scales():
 
 @pytest.mark.parametrize("residual", [False, True])
 def test_captures_look_to_the_discriminator_as_they_are(residual):
-    one, code = pair(), fitted_code(CodeOptions(residual=residual), Pairs())
+    one, code = pair(), fitted_code(MapOptions(residual=residual), Pairs())
     condition, target = code.condition(one.clean)[None], code.target(one)[0][None]
     rest = resting(condition, residual=residual)
     assert torch.allclose(with_holes(target, condition, rest), target)
@@ -345,31 +329,20 @@ def test_captures_look_to_the_discriminator_as_they_are(residual):
 
 
 def test_crops_are_those_of_the_diffusion_simulators():
-    code = fitted_code(CodeOptions(), Pairs())
+    code = fitted_code(MapOptions(), Pairs())
     shared = StageOptions.preset("smoke", {"code.s2d_factor": 1, "code.whiten": False, "crop": 32})
     stage = Stage(shared, residual=False, earlier=0, device="cpu")
     stage.maps = code
     theirs = _Items(stage, Pairs(), None, None).batch(5, 3, 0, 4)
-    ours = Items(code, Pairs(), 32).batch(5, 3, 4)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-
-
-def test_frames_smaller_than_a_crop_are_continued_and_weigh_nothing_there():
-    batch = Items(fitted_code(CodeOptions(), Pairs()), Pairs(), 80).batch(0, 0, 2)
-    assert batch["target"].shape == (2, 2, 80, 80)
-    assert torch.equal(batch["target"][..., 48:, :64], batch["target"][..., 47:48, :64].expand(-1, -1, 32, -1))
-    assert not batch["weight"][..., 48:, :].any()
-    assert not batch["weight"][..., 64:].any()
+    ours = Crops(Pairs(), [lambda one: sides_of(code, one)], 32).batch(5, 3, 4)
+    for name, other in (("clean", "condition"), ("captured", "target"), ("weight", "weight")):
+        assert torch.equal(ours[name], theirs[other])
 
 
 def test_residual_code_of_pairs_without_noise_is_refused():
-    class Same(Pairs):
-        def __getitem__(self, index):
-            return DepthPair(pair(index).clean, pair(index).clean)
-
+    same = MadePairs(lambda index: DepthPair(pair(index).clean, pair(index).clean))
     with pytest.raises(DataError, match="no residual"):
-        fitted_code(CodeOptions(residual=True), Same())
+        fitted_code(MapOptions(residual=True), same)
 
 
 # --- training -------------------------------------------------------------------------------------------------------
@@ -397,7 +370,7 @@ def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeyp
     monkeypatch.setattr(Player, "move", move)
     assert [path.name for path in tmp_path.glob("*.safetensors")] == ["step-0000004.safetensors"]
     resumed, again = fitted(1, tmp_path, **changes)
-    weights = [one._model.network.state_dict() for one in (straight, resumed)]
+    weights = [one.translator.generator.state_dict() for one in (straight, resumed)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert again.curve == report.curve
     assert again.seconds > 0
@@ -406,7 +379,7 @@ def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeyp
 def test_a_finished_fit_is_read_and_not_done_again(tmp_path):
     first, _ = fitted(1, tmp_path)
     second, report = fitted(1, tmp_path)
-    weights = [one._model.network.state_dict() for one in (first, second)]
+    weights = [one.translator.generator.state_dict() for one in (first, second)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert report.steps == 8
 
@@ -420,7 +393,7 @@ def test_a_checkpoint_of_other_networks_is_refused(tmp_path):
 def test_a_fit_is_decided_by_its_seed_and_leaves_the_global_generator_alone():
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
-    runs = [fitted(seed)[0]._model.network.state_dict() for seed in (3, 3, 4)]
+    runs = [fitted(seed)[0].translator.generator.state_dict() for seed in (3, 3, 4)]
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
     assert not all(torch.equal(runs[0][name], runs[2][name]) for name in runs[0])
@@ -439,8 +412,8 @@ def test_budget_counts_the_steps_of_both_networks():
 
 def test_average_follows_the_generator():
     simulator, _ = fitted(**{"train.ema": 0.0})
-    plain = dict(simulator._model.network.named_parameters())
-    averaged = dict(fitted(**{"train.ema": 0.9})[0]._model.network.named_parameters())
+    plain = dict(simulator.translator.generator.named_parameters())
+    averaged = dict(fitted(**{"train.ema": 0.9})[0].translator.generator.named_parameters())
     assert not torch.equal(plain["enter.weight"], averaged["enter.weight"])
     assert torch.allclose(plain["enter.weight"], averaged["enter.weight"], atol=1e-2)
 
@@ -477,7 +450,7 @@ def test_another_networks_checkpoint_is_refused(tmp_path):
     fitted()[0].save(tmp_path)
     with pytest.raises(DataError, match=r"generator\.safetensors is of another network"):
         GigaGan(options(**{"net.channels": (8, 32)})).load(tmp_path)
-    with pytest.raises(DataError, match=r"gigagan\.json is of another code"):
+    with pytest.raises(DataError, match=r"constants\.json is of another code"):
         GigaGan(options(**{"code.residual": True})).load(tmp_path)
 
 

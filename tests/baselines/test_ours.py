@@ -1,8 +1,11 @@
 """Between the stages: patches, discriminator, weights; and resuming the whole."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from made_pairs import MadePairs, frame
 
 from s2r_baselines.ours.discriminator import DiscriminatorOptions, PatchDiscriminator, folds_of, patches_of
 from s2r_baselines.ours.reweight import ReweightOptions, weight_map
@@ -10,13 +13,7 @@ from s2r_baselines.ours.simulator import OursOptions, StableSim2Real
 from s2r_bench.engine.loop import Loop, TrainOptions
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import Budget
-from s2r_bench.types import DepthFrame, DepthPair
-
-K = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
-
-
-def frame(depth, name="0"):
-    return DepthFrame(depth.astype(np.float32), K, np.eye(4), "s", "0", name)
+from s2r_bench.types import DepthPair
 
 
 def noisy_pair(index, sigma=0.01):
@@ -25,17 +22,7 @@ def noisy_pair(index, sigma=0.01):
     return DepthPair(frame(clean, str(index)), frame(clean + sigma * dice.standard_normal(clean.shape), str(index)))
 
 
-class Pairs:
-    scenes = frozenset({"s"})
-    digest = "x"
-
-    def __len__(self):
-        return 8
-
-    def __getitem__(self, index):
-        return noisy_pair(index)
-
-
+Pairs = partial(MadePairs, noisy_pair, 8)
 OPTIONS = DiscriminatorOptions(patch=16, points=64, width=8, min_points=32, scale_m=0.1)
 
 

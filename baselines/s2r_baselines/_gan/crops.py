@@ -1,19 +1,20 @@
-"""Training images, coded once and kept; a batch is a function of (seed, iteration).
+"""Training images, coded once and kept; a batch is a function of (seed, round).
 
 Windows are drawn as the diffusion methods draw theirs: uniformly, never mirrored, for the shadow of a camera's
 projector lies on one side. A frame smaller than the window is continued by its reflection, as it is in simulation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from s2r_baselines._gan.images import ImageCode, mirrored
+from s2r_baselines._gan.images import mirrored
 from s2r_bench.engine.loop import step_rng
 from s2r_bench.simulator import PairSet
+from s2r_bench.types import DepthPair
 
-MOST_CACHED = 4096  # pairs kept in memory
+MOST_CACHED = 4096  # images or sets of them kept in memory
 Sides = dict[str, Tensor]
 
 
@@ -22,28 +23,24 @@ class Crops:
 
     Args:
         pairs: training pairs.
-        code: of the images.
+        views: each gives images of a pair by name, (C, H, W), of one size. What one of them gives is cut from one
+            window of one pair; each draws for itself, so that two of them never see a pair as one.
         crop: side in pixels.
-        paired: whether both sides of an item are of one view. If not, each side is drawn on its own: a pair is never
-            seen as one, even where the data holds pairs.
     """
 
-    def __init__(self, pairs: PairSet, code: ImageCode, crop: int, *, paired: bool) -> None:
-        self.pairs, self.code, self.crop, self.paired = pairs, code, crop, paired
-        self.cache: dict[int, Sides] = {}
+    def __init__(self, pairs: PairSet, views: Sequence[Callable[[DepthPair], Sides]], crop: int) -> None:
+        self.pairs, self.views, self.crop = pairs, views, crop
+        self.cache: dict[tuple[int, int], Sides] = {}
 
-    def batch(self, seed: int, step: int, size: int) -> Sides:
-        """Images "clean" and "captured" (size, C, crop, crop); if `paired`, of one view, and their "weight"."""
-        dice = step_rng(seed, step, 0, "order")
-        if self.paired:
-            return self._windows(lambda sides: sides, size, dice)
-        clean = self._windows(lambda sides: {"clean": sides["clean"]}, size, dice)
-        return clean | self._windows(lambda sides: {"captured": sides["captured"]}, size, dice)
-
-    def _windows(self, chosen: Callable[[Sides], Sides], size: int, dice: torch.Generator) -> Sides:
-        picks = torch.randint(len(self.pairs), (size,), generator=dice).tolist()
-        items = [self._window(chosen(self._item(index)), dice) for index in picks]
-        return {name: torch.stack([item[name] for item in items]) for name in items[0]}
+    def batch(self, seed: int, number: int, size: int) -> Sides:
+        """`size` windows (size, C, crop, crop) of each image, for round `number`."""
+        dice = step_rng(seed, number, 0, "order")
+        found: Sides = {}
+        for view in range(len(self.views)):
+            picks = torch.randint(len(self.pairs), (size,), generator=dice).tolist()
+            items = [self._window(self._item(view, index), dice) for index in picks]
+            found |= {name: torch.stack([item[name] for item in items]) for name in items[0]}
+        return found
 
     def _window(self, sides: Sides, dice: torch.Generator) -> Sides:
         height, width = next(iter(sides.values())).shape[-2:]
@@ -51,12 +48,9 @@ class Crops:
         cut = {name: image[:, top : top + self.crop, left : left + self.crop] for name, image in sides.items()}
         return {name: mirrored(image, self.crop, self.crop) for name, image in cut.items()}
 
-    def _item(self, index: int) -> Sides:
-        if index not in self.cache:
+    def _item(self, view: int, index: int) -> Sides:
+        if (view, index) not in self.cache:
             if len(self.cache) >= MOST_CACHED:
                 self.cache.pop(next(iter(self.cache)))
-            pair = self.pairs[index]
-            captured = self.code.captured(pair) if self.paired else pair.captured.depth
-            sides = {"clean": self.code.encode(pair.clean.depth), "captured": self.code.encode(captured)}
-            self.cache[index] = sides | ({"weight": self.code.weight(pair)} if self.paired else {})
-        return self.cache[index]
+            self.cache[view, index] = self.views[view](self.pairs[index])
+        return self.cache[view, index]

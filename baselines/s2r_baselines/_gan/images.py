@@ -1,9 +1,9 @@
-"""Depth maps as images in [-1, 1], and back.
+"""Depth maps as images in [-1, 1], and back, where clean and captured ones are no pairs or a hole is a depth.
 
-Channel 0 is the depth code of the diffusion methods; a missing pixel is +1, the farthest code. With holes="channel"
-channel 1 is validity, +1 or -1: then a hole is what that channel says, and a depth between a surface and "far", as a
-smooth network draws it around a hole, is no flying pixel. With holes="far" there is channel 0 alone, and what lies
-beyond 98 % of the code's reach (4.9 m; authors' release) is a hole.
+Channel 0 is the depth code of the diffusion methods. With holes="channel" a missing pixel has the value of the nearest
+one that is there, and channel 1 is validity, +1 or -1: then a hole is what that channel says, and no jump to a depth
+that nothing has stands at its border. With holes="far" there is channel 0 alone, a missing pixel is +1, the farthest
+code, and what lies beyond 98 % of the code's reach (4.9 m; authors' release) is a hole.
 """
 
 from dataclasses import dataclass
@@ -38,9 +38,14 @@ class ImageCode:
         return DepthCode(kind=self.options.depth)
 
     @property
-    def channels(self) -> int:
-        """Channels of an image."""
+    def condition_channels(self) -> int:
+        """Channels of an image, whichever side it is of."""
         return 2 if self.options.holes == "channel" else 1
+
+    @property
+    def residual(self) -> None:
+        """Images hold depth itself."""
+        return
 
     @property
     def reach_m(self) -> float:
@@ -55,25 +60,13 @@ class ImageCode:
         """(C, H, W) float32 in [-1, 1] of a depth map in metres."""
         seen = self.seen(depth)
         value = torch.where(seen, self.depth.encode(torch.from_numpy(depth)), 1.0)
-        return torch.stack([value, torch.where(seen, 1.0, -1.0)][: self.channels]).float()
+        if self.options.holes == "far":
+            return value[None].float()
+        return torch.stack([_filled(value, seen), torch.where(seen, 1.0, -1.0)]).float()
 
-    def captured(self, pair: DepthPair) -> DepthArray:
-        """(H, W) the captured depth where it is within `max_residual_m` of the clean depth, else 0. Real pairs only."""
-        clean, captured = pair.clean.depth, pair.captured.depth
-        near = (clean > 0) & (np.abs(captured - clean) < self.options.max_residual_m)
-        kept: DepthArray = np.where(near, captured, 0).astype(np.float32)
-        return kept
-
-    def weight(self, pair: DepthPair) -> Tensor:
-        """(C, H, W) weights of a pixel loss: 0 where the clean depth is missing.
-
-        With a validity channel, depth weighs where it was captured and validity everywhere; with the far code a hole
-        is a value like any other.
-        """
-        known = self.seen(pair.clean.depth)
-        if self.channels == 1:
-            return known[None].float()
-        return torch.stack([known & self.seen(self.captured(pair)), known]).float()
+    def condition(self, frame: DepthFrame) -> Tensor:
+        """The image of a clean frame."""
+        return self.encode(frame.depth)
 
     def decode(self, frame: DepthFrame, image: Tensor) -> DepthArray:
         """Depth (H, W) float32 in metres of an image (C, H, W); 0 where it or the clean frame has no value."""
@@ -81,10 +74,53 @@ class ImageCode:
         if self.levels is not None:
             metres = to_level(metres, np.asarray(self.levels))
         seen = self.seen(frame.depth).numpy() & self.seen(metres.astype(np.float32)).numpy()
-        if self.channels == 2:
+        if len(image) == 2:
             seen &= (image[1] > 0).cpu().numpy()
         made: DepthArray = np.where(seen, metres, 0).astype(np.float32)
         return made
+
+
+@dataclass(frozen=True)
+class FarPairCode:
+    """Pairs whose holes are the farthest depth: one channel in, one out.
+
+    Attributes:
+        image: code of either side, with holes="far".
+        max_residual_m: captures farther than this from the clean depth count as missing.
+    """
+
+    image: ImageCode
+    max_residual_m: float
+
+    @property
+    def residual(self) -> None:
+        """Images hold depth itself."""
+        return
+
+    @property
+    def levels(self) -> tuple[float, ...] | None:
+        """The camera's discrete depths."""
+        return self.image.levels
+
+    @property
+    def condition_channels(self) -> int:
+        """Channels of `condition`."""
+        return self.image.condition_channels
+
+    def condition(self, frame: DepthFrame) -> Tensor:
+        """(1, H, W) of a clean frame."""
+        return self.image.encode(frame.depth)
+
+    def target(self, pair: DepthPair) -> tuple[Tensor, Tensor]:
+        """(1, H, W) of the capture, and weights of a pixel loss: 0 where the clean depth is missing."""
+        clean, captured = pair.clean.depth, pair.captured.depth
+        near = (clean > 0) & (np.abs(captured - clean) < self.max_residual_m)
+        kept = np.where(near, captured, 0).astype(np.float32)
+        return self.image.encode(kept), self.image.seen(clean)[None].float()
+
+    def decode(self, frame: DepthFrame, image: Tensor) -> DepthArray:
+        """As `ImageCode.decode`."""
+        return self.image.decode(frame, image)
 
 
 def mirrored(image: Tensor, height: int, width: int) -> Tensor:
@@ -94,6 +130,16 @@ def mirrored(image: Tensor, height: int, width: int) -> Tensor:
         if size > own:
             image = image.index_select(axis, _reflected(own, size).to(image.device))
     return image
+
+
+def _filled(value: Tensor, seen: Tensor) -> Tensor:
+    """(H, W): the nearest seen value where nothing was seen; as it is where nothing was seen at all."""
+    if bool(seen.all()) or not bool(seen.any()):
+        return value
+    from scipy.ndimage import distance_transform_edt
+
+    rows, columns = distance_transform_edt(~seen.numpy(), return_distances=False, return_indices=True)
+    return value[torch.from_numpy(rows).long(), torch.from_numpy(columns).long()]
 
 
 def _reflected(own: int, size: int) -> Tensor:

@@ -47,18 +47,33 @@ class ResnetGenerator(nn.Module):
         return out
 
 
+class Adding(nn.Module):
+    """A generator of images whose depth is its input's own plus what it draws, at most `reach`; validity is drawn."""
+
+    def __init__(self, drawing: nn.Module, reach: float) -> None:
+        super().__init__()
+        self.drawing, self.reach = drawing, reach
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 2, H, W) -> the same."""
+        drawn = self.drawing(image)
+        return torch.cat([(image[:, :1] + self.reach * drawn[:, :1]).clamp(-1, 1), drawn[:, 1:]], 1)
+
+
 class UnetGenerator(nn.Module):
     """Image to image (B, C, H, W) in [-1, 1]; sides multiples of 2^downs.
 
     Args:
-        channels: of the image, in and out.
+        channels: of the image, in; out too, if `outputs` does not say otherwise.
         width: channels of the first layer (published: 64).
         downs: halvings (published: 8 at 256 px, 7 at 128 px). The downs - 5 layers inside the outer four, except the
             innermost, have dropout.
         norm: "affine" or "batch", see the module.
     """
 
-    def __init__(self, channels: int, width: int, downs: int, norm: Norm = "affine") -> None:
+    def __init__(
+        self, channels: int, width: int, downs: int, norm: Norm = "affine", outputs: int | None = None
+    ) -> None:
         super().__init__()
         if downs < 6:
             raise ValueError(f"with {downs} halvings no layer has dropout, the only noise there is; 6 are the fewest")
@@ -71,7 +86,7 @@ class UnetGenerator(nn.Module):
         up: list[nn.Module] = []
         for level in reversed(range(downs)):
             inside = sizes[level] if level == downs - 1 else 2 * sizes[level]  # the skip doubles it
-            up.append(_up(inside, channels if level == 0 else sizes[level - 1], norm, outer=level == 0))
+            up.append(_up(inside, (outputs or channels) if level == 0 else sizes[level - 1], norm, outer=level == 0))
         self.up = nn.ModuleList(up)
 
     def forward(self, image: Tensor, dice: torch.Generator | None = None) -> Tensor:

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from s2r_baselines._gan.maps import resting, with_holes
 from s2r_baselines._gigagan.discriminator import Discriminator
-from s2r_baselines._gigagan.generator import Generator
+from s2r_baselines._gigagan.generator import TARGET_MAPS, Generator
 from s2r_baselines._gigagan.layers import pyramid
 from s2r_baselines._gigagan.losses import discriminator_loss, generator_loss, pyramid_l1, r1_penalty
-from s2r_baselines._gigagan.options import LossOptions
+from s2r_baselines._gigagan.options import LossOptions, NetOptions
 from s2r_bench.engine.loop import Batch
 from s2r_bench.engine.two_player import Game, Losses
+
+
+def networks(net: NetOptions, condition_channels: int, seed: int) -> tuple[Generator, Discriminator]:
+    """Both networks with initial weights decided by `seed`; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Generator(net, condition_channels), Discriminator(net, condition_channels, TARGET_MAPS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +54,7 @@ class ScalesGame(Game[Drawn]):
 
     def made(self, batch: Batch, dice: torch.Generator) -> Drawn:
         """One draw for each item."""
-        condition = batch["condition"]
+        condition = batch["clean"]
         conditions = pyramid(condition, self.scales)
         noise = torch.randn(len(condition), self.noise, generator=dice).to(condition.device)
         raw = self.generators(condition, noise)
@@ -56,34 +64,18 @@ class ScalesGame(Game[Drawn]):
 
     def generators_loss(self, batch: Batch, made: Drawn) -> Losses:
         """Non-saturating loss and L1."""
-        wanted, weights = (pyramid(batch[name], self.scales) for name in ("target", "weight"))
+        wanted, weights = (pyramid(batch[name], self.scales) for name in ("captured", "weight"))
         fooled = generator_loss(self.discriminators(made.shown, made.conditions), self.options.coarse)
         return {"adversarial": fooled, "l1": self.options.l1 * pyramid_l1(made.raw, wanted, weights)}
 
     def discriminators_loss(self, batch: Batch, made: Drawn, number: int, dice: torch.Generator) -> Losses:
         """Logistic loss, and R1 in every `r1_every`-th round."""
         judge, options = self.discriminators, self.options
-        real, shown = pyramid(batch["target"], self.scales), [maps.detach() for maps in made.shown]
-        logits = (judge(maps, made.conditions) for maps in (real, shown))
-        losses = {"told_apart": discriminator_loss(*logits, options.coarse)}
+        real, shown = pyramid(batch["captured"], self.scales), [maps.detach() for maps in made.shown]
+        logits = [judge(maps, made.conditions) for maps in (real, shown)]
+        losses = {"told_apart": discriminator_loss(logits[0], logits[1], options.coarse)}
         if not options.r1 or number % options.r1_every:
             return losses
-        finest = batch["target"].detach().requires_grad_()
+        finest = batch["captured"].detach().requires_grad_()
         penalty = r1_penalty(judge([finest], made.conditions[:1])[0], finest)
         return losses | {"r1": options.r1 / 2 * options.r1_every * penalty}
-
-
-def resting(condition: Tensor, *, residual: bool) -> Tensor:
-    """(B, 1, H, W): the value that a target map holds where nothing was captured: no residual, or the clean depth."""
-    code, validity = condition[:, :1], condition[:, 1:2]
-    return torch.zeros_like(code) if residual else torch.where(validity > 0, code, -1.0)
-
-
-def with_holes(drawn: Tensor, condition: Tensor, rest: Tensor) -> Tensor:
-    """Generated maps (B, 2, h, w) as captures are coded: `rest` in holes, and a hole where nothing is.
-
-    Without this the discriminator would tell sides by what stands under a hole, which no depth map holds.
-    """
-    known = (condition[:, 1:2] + 1) / 2  # a share at coarse scales
-    seen = known * (drawn[:, 1:] + 1) / 2
-    return torch.cat([rest + seen * (drawn[:, :1] - rest), 2 * seen - 1], 1)

@@ -31,24 +31,6 @@ class NetOptions(Options):
     features: int = Field(32, ge=1)
 
 
-class CodeOptions(Options):
-    """How depth becomes what the networks see: the codes of the diffusion simulators.
-
-    Attributes:
-        residual: generate the coded residual instead of the captured depth's own code (beyond the published method).
-        depth: code of depth.
-        levels: move what is drawn to the nearest of the camera's discrete depths, if its training captures have such.
-        geometry: add the clean depth's gradients and the viewing ray to the condition.
-        max_residual_m: captures farther than this from the clean depth count as missing.
-    """
-
-    residual: bool = False
-    depth: Literal["log", "linear"] = "log"
-    levels: bool = True
-    geometry: bool = True
-    max_residual_m: float = Field(0.2, gt=0)
-
-
 class LossOptions(Options):
     """Weights of the losses.
 
@@ -91,7 +73,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "paper": {
         "net": {"channels": (32, 64, 128, 256, 512), "heads": 8, "head_dim": 64, "style_depth": 4},
-        "code": {"geometry": False, "max_residual_m": 0.5},
+        "code": {"geometry": False, "calibrate": False, "max_residual_m": 0.5},
         "train": {"steps": 40000, "batch": 48, "ema": 0.995},
         "crop": 256,
     },
