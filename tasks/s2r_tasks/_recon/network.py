@@ -57,7 +57,7 @@ class Reconstructor:
 
         @torch.no_grad()
         def at(points: Tensor) -> Tensor:
-            parts = points.split(CACHED) if self.device.type == "cpu" else [points]
+            parts = torch.split(points, CACHED) if self.device.type == "cpu" else [points]
             return torch.cat([self.vae.logits(planes, part[None].to(self.device))[0] for part in parts])
 
         return at
