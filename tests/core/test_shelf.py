@@ -39,10 +39,11 @@ def test_a_killed_maker_is_continued_and_nothing_half_made_is_given_out(tmp_path
     assert (folder / "done.json").is_file()
 
 
-def test_who_does_not_wait_goes_on_while_another_is_at_it(tmp_path):
-    shelf, made = Shelf(tmp_path), []
+def test_who_does_not_wait_goes_on_while_another_is_at_it(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    made: list[Path] = []
 
-    def make(folder):
+    def make(folder: Path) -> None:
         made.append(folder)
         inner = shelf.folder("thing", {"n": 1}, make, wait=False)  # as another process would ask meanwhile
         assert inner == folder
