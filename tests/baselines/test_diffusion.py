@@ -16,6 +16,7 @@ from s2r_bench.depth_code import DepthCode, ResidualCode, apply_residual, residu
 from s2r_bench.engine.checkpoint import write_tensors
 from s2r_bench.engine.loop import TrainOptions
 from s2r_bench.errors import DataError, UsageError
+from s2r_bench.seeds import torch_rng
 
 
 @pytest.mark.parametrize("kind", ["log", "linear"])
@@ -179,20 +180,6 @@ class Killed(RuntimeError):
     pass
 
 
-class KillingPairs(MadePairs):
-    """Raises at the n-th read, as a killed run stops anywhere."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def __getitem__(self, index):
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
-        return super().__getitem__(index)
-
-
 def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeypatch):
     straight = Stage(tiny_stage(), residual=True, earlier=0, device="cpu")
     straight.fit(MadePairs(), 1, None)
@@ -213,6 +200,38 @@ def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeyp
     assert [row["step"] for row in result.curve][-1] == 6
     weights = [dict(stage.denoiser.state_dict()) for stage in (straight, resumed)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("count", "together"), [(1, 3), (1, 4), (3, 3), (3, 4)])
+def test_a_draw_does_not_hang_on_what_is_drawn_beside_it(count, together, threads):
+    threads(count)
+    train = TrainOptions(steps=2, batch=2)
+    net = NetOptions(channels=(24, 40), groups=4, condition="concat", attention=1)
+    diffusion = DiffusionOptions(steps=2, detail=together == 3, together=together)
+    options = StageOptions(net=net, diffusion=diffusion, train=train, crop=32)
+    stage = Stage(options, residual=True, earlier=0, device="cpu")
+    stage.fit(MadePairs(), 0, None)
+    frames = [pair(i, (72, 200) if i % 3 else (40, 56)).clean for i in range(8)]  # the larger is shared out to threads
+    generators = [torch_rng("draw", i) for i in range(8)]
+    states = [generator.get_state() for generator in generators]
+
+    def drawn(chosen):
+        for i in chosen:
+            generators[i].set_state(states[i])
+        return stage.draws([frames[i] for i in chosen], [generators[i] for i in chosen])
+
+    whole, back = drawn(range(8)), drawn(range(7, -1, -1))[::-1]
+    alone = [drawn([i])[0] for i in range(8)]
+    assert [maps.shape[1:] for maps in whole] == [frame.size for frame in frames]
+    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(whole, alone, back, strict=True))
+    assert drawn([]) == []
 
 
 def test_a_pretrained_folder_of_the_same_classes_opens_as_if_it_were_the_published_one(tmp_path, monkeypatch):
@@ -254,11 +273,11 @@ def test_a_pretrained_folder_of_the_same_classes_opens_as_if_it_were_the_publish
     assert any(name.startswith("down_blocks.") for name in frozen)
     assert not any(name.startswith("up_blocks.") for name in frozen)
     frame = pair().clean
-    maps = first.draw(frame, draw_generator(1, 1, 1))
+    (maps,) = first.draws([frame], [draw_generator(1, 1, 1)])
     assert maps.shape == (2, 48, 64)
     second = Stage(options, residual=True, earlier=2, device="cpu")
     second.fit(MadePairs(), 0, None, earlier=[maps] * 4)
-    assert second.draw(frame, draw_generator(1, 1, 2), maps).shape == (2, 48, 64)
+    assert second.draws([frame], [draw_generator(1, 1, 2)], [maps])[0].shape == (2, 48, 64)
 
 
 def test_kl_codec_of_a_missing_checkpoint_says_what_to_do(monkeypatch):
