@@ -62,7 +62,17 @@ class Pix2PixOptions(Options):
             "crop": 64,
             "train": {"steps": 8, "batch": 2, "log_every": 2},
         },
-        "tiny": {"ngf": 16, "downs": 6, "ndf": 16, "layers": 2, "crop": 64, "train": {"steps": 3000, "batch": 8}},
+        "tiny": {
+            "code": {"residual": True},
+            "ngf": 16,
+            "downs": 6,
+            "ndf": 16,
+            "layers": 2,
+            "crop": 64,
+            "norm": "batch",
+            "l1": 10.0,
+            "train": {"steps": 3000, "batch": 8, "lr": 1e-3},
+        },
         "small": {"downs": 7, "crop": 128, "train": {"steps": 40000, "batch": 8}},
         "paper": {
             "code": {"geometry": False, "calibrate": False, "max_residual_m": 0.5},

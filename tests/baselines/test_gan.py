@@ -301,7 +301,7 @@ def test_an_adding_generator_keeps_depth_and_draws_validity():
     made = network(image)
     assert made[0, 0, 0].tolist() == pytest.approx([0.3, -0.75, 0.75])
     assert made[0, 1, 0].tolist() == pytest.approx([-0.4, 1.0, -1.0])
-    assert float(Adding(Constant(1.0), 0.25)(image)[0, 0, 0, 2]) == 1  # within the range of images
+    assert float(Adding(Constant(1.0), 0.25)(image)[0, 0, 0, 2].detach()) == 1  # within the range of images
 
 
 @pytest.mark.parametrize("residual", [False, True])
@@ -489,7 +489,7 @@ def test_depth_turned_inside_out_is_told():
     [
         (Pix2PixOptions, {"crop": 96}, "multiple of 2"),
         (Pix2PixOptions, {"downs": 5}, "greater than or equal to 6"),
-        (Pix2PixOptions, {"holes": "far"}, "set code.geometry=false"),
+        (Pix2PixOptions, {"holes": "far"}, "set code.residual=false"),
         (CycleGanOptions, {"crop": 66}, "multiple of 4"),
         (CycleGanOptions, {"image.holes": "far"}, "has no validity"),
     ],

@@ -65,7 +65,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "train": {"steps": 8, "batch": 2, "log_every": 2},
         "crop": 32,
     },
-    "tiny": {"net": {"channels": (16, 32, 64)}, "train": {"steps": 400, "batch": 8}, "crop": 64},
+    "tiny": {
+        "net": {"channels": (16, 32, 64)},
+        "code": {"residual": True},
+        "train": {"steps": 400, "batch": 8, "lr": 1e-3},
+        "crop": 64,
+    },
     "small": {
         "net": {"channels": (16, 32, 64, 64), "style_depth": 4},
         "train": {"steps": 32000, "batch": 32, "ema": 0.999},
