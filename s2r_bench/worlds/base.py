@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from s2r_bench.data.s3dis.archive import BlockArchive
+from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
@@ -80,6 +82,27 @@ class HoldsObjects(Protocol):
         self, models: Sequence[CadModel], views: int, seeds: Sequence[int]
     ) -> list[tuple[DepthFrame, ...]]:
         """Captures of objects in their surroundings, in the same frames; one seed an object."""
+        ...
+
+
+@runtime_checkable
+class HoldsLabelledRooms(Protocol):
+    """A world with rooms of six areas, every point of which has a class: a network learns on some areas, not on one."""
+
+    rooms_sensor: str
+    """What captured the rooms; "virtual sensor" in a simulated world."""
+
+    @property
+    def rooms_key(self) -> str:
+        """Changes whenever the rooms do; asking makes none."""
+        ...
+
+    def labelled_rooms(self) -> RoomSet | BlockArchive:
+        """The rooms, made or found; or blocks that others have cut of them.
+
+        Raises:
+            DataError: they are damaged, or not what they should be.
+        """
         ...
 
 

@@ -13,7 +13,7 @@ VERSION = 5  # raise when the same options would give other data: old caches are
 METRES_PER_UNIT = 0.0001
 FARTHEST_STORED_M = 6.5  # of 16 bits at 0.1 mm
 
-Part = Literal["train", "val", "test", "corpus", "captured-train", "captured-test"]
+Part = Literal["train", "val", "test", "corpus", "captured-train", "captured-test", "labelled"]
 FIRST_OBJECT: dict[Part, int] = {
     "train": 0,
     "val": 300_000,
@@ -21,7 +21,18 @@ FIRST_OBJECT: dict[Part, int] = {
     "corpus": 500_000,
     "captured-train": 600_000,
     "captured-test": 700_000,
+    "labelled": 800_000,
 }
+LABELLED_VERSION = 1  # of the labelled rooms alone, as VERSION is of all others
+
+
+class LabelledOptions(Options):
+    """Sizes of the labelled rooms. Nothing else of the world depends on them, and so neither does its key."""
+
+    rooms: int = Field(6, ge=1, description="rooms of an area, on average: the areas have more or fewer")
+    stands: int = Field(2, ge=1, description="places in a room from which is captured")
+    views: int = Field(8, ge=1, description="views from each place, all around")
+    voxel: float = Field(0.04, gt=0, description="one point for each occupied voxel of this edge, metres")
 
 
 class MiniOptions(Options):
@@ -40,6 +51,7 @@ class MiniOptions(Options):
     captured_test_per_category: int = Field(24, ge=1)
     object_distance: float = Field(1.5, gt=0, description="of single objects' cameras, in the rooms' usual distance")
     sensor: SensorOptions = SensorOptions()
+    labelled: LabelledOptions = LabelledOptions()
     workers: int = Field(0, ge=0, description="processes that generate; 0: S2R_WORKERS, else one a core")
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -55,6 +67,7 @@ class MiniOptions(Options):
             "captured_train_per_category": 1,
             "captured_test_per_category": 1,
             "sensor": {"matching": {"disparities": 48}},
+            "labelled": {"rooms": 1, "stands": 1, "voxel": 0.06},
         },
         "small": {
             "width": 256,
@@ -68,6 +81,7 @@ class MiniOptions(Options):
             "captured_train_per_category": 30,
             "captured_test_per_category": 30,
             "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
+            "labelled": {"rooms": 20, "stands": 3, "voxel": 0.02},
         },
         "paper": {
             "width": 256,
@@ -81,13 +95,20 @@ class MiniOptions(Options):
             "captured_train_per_category": 100,
             "captured_test_per_category": 60,
             "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
+            "labelled": {"rooms": 45, "stands": 5, "voxel": 0.01},
         },
     }
 
     @property
     def key(self) -> str:
-        """Names the content: any option but `workers`, and the version of the code, change it."""
-        text = self.model_dump_json(exclude={"workers"}) + f"|{VERSION}"
+        """Names the content: any option but `workers` and `labelled`, and the version of the code, change it."""
+        text = self.model_dump_json(exclude={"workers", "labelled"}) + f"|{VERSION}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def labelled_key(self) -> str:
+        """Names the content of the labelled rooms."""
+        text = f"{self.key}|{self.labelled.model_dump_json()}|{LABELLED_VERSION}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def rooms(self, split: str) -> int:
