@@ -10,7 +10,6 @@ a point that is near none was made up, and is left out. Then the points of each 
 most of them have.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,9 +114,9 @@ def captured_points(
         kept = agrees | (away <= NOTHING_M)
         clouds.append(points[kept])
         bodies.append(np.where(agrees, met, nearest)[kept])
-    points, body = fused(np.concatenate(clouds), np.concatenate(bodies), options.labelled.voxel)
+    means, body = fused(np.concatenate(clouds), np.concatenate(bodies), options.labelled.voxel)
     labels = np.array(interior.classes, dtype=np.uint8)[body]
-    return (points @ Z_UP.T).astype(np.float32), labels, stage.instance[body].astype(np.int32)
+    return (means @ Z_UP.T).astype(np.float32), labels, stage.instance[body].astype(np.int32)
 
 
 def stand_frames(options: MiniOptions, stage: Stage, size: tuple[float, float, float]) -> list[DepthFrame]:
