@@ -3,17 +3,19 @@
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from s2r_bench.data.s3dis.archive import BlockArchive
-from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
 from s2r_bench.types import CadModel, DepthFrame
 
+if TYPE_CHECKING:
+    from s2r_bench.data.s3dis.archive import BlockArchive
+    from s2r_bench.data.s3dis.room import RoomSet
+
 Split = Literal["train", "val", "test"]
-WORLDS = ("mini", "kinect")
+WORLDS = ("mini", "kinect", "s3dis")
 
 
 class World(Protocol):
@@ -97,7 +99,7 @@ class HoldsLabelledRooms(Protocol):
         """Changes whenever the rooms do; asking makes none."""
         ...
 
-    def labelled_rooms(self) -> RoomSet | BlockArchive:
+    def labelled_rooms(self) -> "RoomSet | BlockArchive":
         """The rooms, made or found; or blocks that others have cut of them.
 
         Raises:
@@ -113,7 +115,7 @@ def is_made(world: World, splits: Iterable[Split]) -> bool:
 
 
 def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[str, Any] | None = None) -> World:
-    """The world `name`, or the folder of pairs at that path.
+    """The world `name`, or the folder of pairs, or of S3DIS, at that path.
 
     Args:
         name: one of WORLDS, or a path.
@@ -123,15 +125,22 @@ def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[
 
     Raises:
         UsageError: neither a world nor a folder.
-        DataError: the folder does not hold pairs.
+        DataError: the folder holds neither pairs nor S3DIS.
     """
     options = dict(options or {})
     if name in WORLDS:
         module = importlib.import_module(f"s2r_bench.worlds.{name}")
         world: World = module.open(preset=preset, home=home, options=options)
         return world
+    if Path(name).is_dir() and not (Path(name) / "cameras.json").is_file():
+        s3dis = importlib.import_module("s2r_bench.worlds.s3dis")
+        if s3dis.layout_of(Path(name)) is not None:
+            world = s3dis.open(preset=preset, home=home, options=options, folder=Path(name))
+            return world
     if Path(name).is_dir():
         module = importlib.import_module("s2r_bench.worlds.custom")
         world = module.open(folder=Path(name), preset=preset, home=home, options=options)
         return world
-    raise UsageError(f"there is no world or folder {name!r}. Worlds: {', '.join(WORLDS)}; or give a folder of pairs")
+    raise UsageError(
+        f"there is no world or folder {name!r}. Worlds: {', '.join(WORLDS)}; or give a folder of pairs, or of S3DIS"
+    )

@@ -20,9 +20,9 @@ Protocol segment/1
   Kept: confusion matrices of all folds and rooms, what was learned from, the transfer report, one labelled room a fold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from s2r_bench.data.s3dis.classes import CLASSES
 from s2r_bench.errors import UsageError
@@ -33,10 +33,14 @@ from s2r_bench.types import CATEGORIES
 from s2r_bench.worlds.base import HoldsLabelledRooms, World
 from s2r_tasks._segment.options import SegmentOptions
 
+if TYPE_CHECKING:
+    from s2r_metrics.segmentation import Difference
+
 GROUP = "segmentation"
 OTHERS = "other conventions"
 BY_CLASS = "IoU by class"
 LEARNED = "of the training"
+KEPT = "artifacts/rooms.npz"
 EVERY_CLASS = tuple(dict.fromkeys((*CLASSES, *CATEGORIES)))
 
 
@@ -100,6 +104,21 @@ def _rooms_of(world: World) -> HoldsLabelledRooms:
             "folder of S3DIS"
         )
     return world
+
+
+def difference(runs: Sequence[Path], others: Sequence[Path]) -> "Difference":
+    """By how much an arm's pooled mIoU is above another's, with the paired interval over rooms and seeds.
+
+    Args:
+        runs: folders of the arm's runs, one a seed.
+        others: those of the other arm, in the same order of seeds.
+
+    Raises:
+        DataError: a run has kept no matrices, or the runs are of other rooms or classes.
+    """
+    from s2r_tasks._segment.matrices import compared
+
+    return compared(*([run / KEPT for run in folders] for folders in (runs, others)))
 
 
 task: type[Task] = Segment

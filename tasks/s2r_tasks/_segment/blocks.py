@@ -82,7 +82,9 @@ class KeptBlocks:
             self.counts = {name: one["counts"] for name, one in found["rooms"].items()}
             self.notes = tuple(line for one in found["rooms"].values() for line in (*one["notes"], *_why(one)))
         except (DataError, KeyError, TypeError, ValueError) as wrong:
-            raise DataError(f"{folder / INDEX} is no index of blocks ({wrong}); delete {folder} and run again") from None
+            raise DataError(
+                f"{folder / INDEX} is no index of blocks ({wrong}); delete {folder} and run again"
+            ) from None
         self.starts = dict(zip(self.sizes, np.cumsum([0, *self.sizes.values()])[:-1].tolist(), strict=True))
 
     @property
@@ -119,7 +121,9 @@ class KeptBlocks:
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as wrong:
             raise DataError(f"{path} is missing or damaged ({wrong}); delete its folder and run again") from None
         if data.shape != (self.sizes[name], self.points, CHANNELS) or labels.shape != data.shape[:2]:
-            raise DataError(f"{path} holds {data.shape}, not {self.sizes[name]} blocks; delete its folder and run again")
+            raise DataError(
+                f"{path} holds {data.shape}, not {self.sizes[name]} blocks; delete its folder and run again"
+            )
         return data, labels
 
 

@@ -42,7 +42,9 @@ def figures(rooms: Mapping[str, Tensor], classes: Sequence[str], protocol: str) 
             metric = "miou_pooled" if sample == "all" else "miou_fold_mean"
             if names:
                 found = [one for one in found if (one.sample, one.metric) != (sample, metric)]
-                failures[f"{sample}/{metric}"] = f"no point is or is called {', '.join(names)}: published scripts give NaN"
+                failures[f"{sample}/{metric}"] = (
+                    f"no point is or is called {', '.join(names)}: published scripts give NaN"
+                )
     return Figures(tuple(found), failures)
 
 

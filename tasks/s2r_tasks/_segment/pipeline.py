@@ -17,7 +17,6 @@ from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.files import read_json, whole, write_json
 from s2r_bench.records import Score
-from s2r_bench.seeds import seed_of
 from s2r_bench.shelf import Shelf
 from s2r_bench.steps.code import code_of, code_of_parts
 from s2r_bench.task import Arm, TaskResult
@@ -27,6 +26,7 @@ from s2r_tasks._occo.pretraining import pretrained, pretrained_state
 from s2r_tasks._segment import blocks as block_steps
 from s2r_tasks._segment import figures, scoring, training
 from s2r_tasks._segment.blocks import BlockSource, KeptBlocks, cut_rooms
+from s2r_tasks._segment.matrices import read_matrices, write_matrices
 from s2r_tasks._segment.options import SegmentOptions
 from s2r_tasks._segment.scoring import Labelled
 
@@ -81,10 +81,14 @@ class Pipeline:
     @cached_property
     def source(self) -> BlockSource:
         """The blocks that are learned from, of all areas."""
-        data = self.data
-        if isinstance(data, BlockArchive):
-            return data
-        cut, rooms = self.options.cut.cut(self.options.networks.points), data
+        if isinstance(self.data, BlockArchive):
+            return self.data
+        return KeptBlocks(self.blocks_folder(), self.options.networks.points)
+
+    def blocks_folder(self) -> Path:
+        """Folder of the blocks of all rooms."""
+        cut, rooms = self.options.cut.cut(self.options.networks.points), self.data
+        assert isinstance(rooms, RoomSet)  # an archive is cut already
 
         def make(folder: Path) -> None:
             cut_rooms(folder, rooms, cut)
@@ -96,15 +100,16 @@ class Pipeline:
 
         about = {"rooms": self.world.rooms_key, "cut": [cut.block, cut.stride, cut.points, cut.least]}
         code = {"code": code_of(block_steps)}
-        folder = self._shelved("segment-blocks", about | code, make, "segment: cutting rooms into blocks", "source")
-        return KeptBlocks(folder, cut.points)
+        return self._shelved(
+            "segment-blocks", about | code, make, "segment: cutting rooms into blocks", "blocks_folder"
+        )
 
     def _check(self) -> None:
         archive = isinstance(self.data, BlockArchive)
         if archive and self.options.score.protocol != "published":
             raise UsageError(
-                f"task.score.protocol={self.options.score.protocol} labels whole rooms, and these are blocks that others "
-                "cut of them: take task.score.protocol=published, or the raw or Pointcept's layout of S3DIS"
+                f"task.score.protocol={self.options.score.protocol} labels whole rooms, and these are blocks that "
+                "others cut of them: take task.score.protocol=published, or the raw or Pointcept's layout of S3DIS"
             )
         areas = {area_of(name) for name in self.data.rooms}
         lacking = [fold for fold in self.options.folds if fold not in areas]
@@ -133,19 +138,24 @@ class Pipeline:
     def _subset(self, fold: int, seed: int) -> Subset:
         """What may be learned from: of a fold and a seed the same for all arms, saved."""
         rooms = self.source.rooms
-        areas = sorted({area_of(name) for name in rooms} - {fold})
-        budget, classes = self.options.label_budget, self.classes
-        counts = self.source.class_counts() if budget.type == "k_shot" else None
+        areas = tuple(sorted({area_of(name) for name in rooms} - {fold}))
+        return self._chosen(self._subset_folder(rooms, areas, fold, seed) / SUBSET, rooms, areas, seed)
 
-        def choose(folder: Path) -> Subset:
-            path = folder / SUBSET
-            return subset_for(path, budget, rooms, areas, seed=seed, class_counts=counts, classes=classes)
+    def _subset_folder(self, rooms: Sequence[str], areas: tuple[int, ...], fold: int, seed: int) -> Path:
+        def make(folder: Path) -> None:
+            self._chosen(folder / SUBSET, rooms, areas, seed)
 
-        about = {"blocks": self._blocks_name, "budget": budget.model_dump(mode="json"), "areas": areas, "seed": seed}
-        what = f"segment: labels to learn from, fold {fold}, seed {seed}"
+        budget = self.options.label_budget.model_dump(mode="json")
+        about = {"blocks": self._blocks_name, "budget": budget, "areas": list(areas), "seed": seed}
         code = {"code": code_of(sys.modules[subset_for.__module__])}
-        folder = self._shelved("segment-subset", about | code, lambda folder: choose(folder) and None, what, "_subset")
-        return choose(folder)
+        what = f"segment: labels to learn from, fold {fold}, seed {seed}"
+        return self._shelved("segment-subset", about | code, make, what, "_subset_folder")
+
+    def _chosen(self, path: Path, rooms: Sequence[str], areas: tuple[int, ...], seed: int) -> Subset:
+        """The subset in a file; it is drawn where there is none."""
+        budget = self.options.label_budget
+        counts = self.source.class_counts() if budget.type == "k_shot" else None
+        return subset_for(path, budget, rooms, areas, seed=seed, class_counts=counts, classes=self.classes)
 
     @cached_property
     def _blocks_name(self) -> str:
@@ -248,35 +258,6 @@ class Pipeline:
         write_json(workdir / ARTIFACTS / "learned.json", {"label_budget": budget, "folds": learned})
         names = {"confusion": "confusion.json", "rooms": MATRICES, "learned": "learned.json"}
         return {name: f"{ARTIFACTS}/{file}" for name, file in names.items()}
-
-
-def write_matrices(path: Path, matrices: Mapping[str, Tensor], classes: Sequence[str]) -> None:
-    """Keep the confusion matrix of each room: `rooms` (R,), `matrices` (R, C, C) int64, rows = truth; `classes` (C,)."""
-    with whole(path) as part, part.open("wb") as stream:
-        np.savez_compressed(
-            stream,
-            rooms=np.array(list(matrices)),
-            matrices=torch.stack(list(matrices.values())).numpy(),
-            classes=np.array(list(classes)),
-        )
-
-
-def read_matrices(path: Path, classes: Sequence[str] | None = None) -> dict[str, Tensor]:
-    """Room -> its confusion matrix, of a file that `write_matrices` wrote: in a run's artifacts, say.
-
-    Raises:
-        DataError: it is missing, damaged, or of other classes than `classes`.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            names, matrices, held = (arrays[name] for name in ("rooms", "matrices", "classes"))
-        if matrices.shape != (len(names), len(held), len(held)) or matrices.dtype != np.int64:
-            raise ValueError(f"matrices {matrices.dtype} {matrices.shape} of {len(names)} rooms, {len(held)} classes")
-        if classes is not None and held.tolist() != list(classes):
-            raise ValueError(f"classes {held.tolist()}")
-    except Exception as wrong:  # NumPy and zipfile have many for a damaged file
-        raise DataError(f"{path} holds no confusion matrices of rooms ({wrong}); delete its folder and run again") from None
-    return {str(name): torch.from_numpy(matrix) for name, matrix in zip(names, matrices, strict=True)}
 
 
 def _keep_room(path: Path, labelled: Labelled, classes: Sequence[str]) -> None:

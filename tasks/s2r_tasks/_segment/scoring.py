@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from s2r_bench.data.s3dis.blocks import Blocks, Cut, cut_blocks
 from s2r_bench.data.s3dis.room import Room
-from s2r_bench.errors import DataError, S2RError
+from s2r_bench.errors import S2RError
 from s2r_bench.seeds import rng_of
 from s2r_metrics.labels import confusion
 from s2r_tasks._segment.options import SegmentOptions
@@ -63,9 +63,7 @@ def scored_room(network: nn.Module, room: Room, options: SegmentOptions, device:
     predicted = votes(network, blocks.data, options.networks.points, device).argmax(2).astype(np.uint8)
     matrix = _counted(predicted, blocks.labels, len(room.classes))
     drawn = blocks.sources.reshape(-1)
-    return Labelled(
-        room.name, matrix, room.points[drawn].astype(np.float32), room.labels[drawn], predicted.reshape(-1)
-    )
+    return Labelled(room.name, matrix, room.points[drawn].astype(np.float32), room.labels[drawn], predicted.reshape(-1))
 
 
 def scored_blocks(
@@ -116,7 +114,7 @@ def merged(
     Raises:
         S2RError: a point has no vote.
     """
-    blocks, points, classes = found.shape
+    blocks, classes = len(found), found.shape[2]
     keys = (np.arange(blocks)[:, None] * count + sources).reshape(-1)
     unique, inverse, often = np.unique(keys, return_inverse=True, return_counts=True)
     weights = 1.0 / often[inverse]
