@@ -22,7 +22,7 @@ from s2r_bench.types import DepthFrame
 from s2r_bench.worlds import open_world
 from s2r_tasks import segment
 from s2r_tasks._occo.data import budget
-from s2r_tasks._segment import blocks, figures, matrices, pipeline, scoring, training
+from s2r_tasks._segment import blocks, figures, pipeline, scoring, training
 from s2r_tasks._segment.blocks import KeptBlocks, cut_rooms
 from s2r_tasks._segment.figures import figures as figures_of
 from s2r_tasks._segment.matrices import read_matrices, write_matrices
@@ -45,7 +45,7 @@ class ByHeight(nn.Module):
 
 def room_of(name: str = "Area_1_room_01", count: int = 700, seed: int = 0) -> Room:
     rng = np.random.default_rng(seed)
-    points = rng.uniform((0, 0, 0), (2.3, 1.7, 2.0), (count, 3)) + [4.0, -3.0, 0.7]
+    points = rng.uniform((0, 0, 0), (2.3, 1.7, 2.0), (count, 3)) + np.array([4.0, -3.0, 0.7])
     labels = rng.integers(0, 2, count).astype(np.uint8)
     return Room(name, points, None, labels, np.zeros(count, np.int64), classes=NAMES)
 
@@ -237,6 +237,13 @@ def test_enough_comes_across_at_every_size(preset: str) -> None:
     assert all(one.name.startswith(("encoder.", "head.")) for one in report.skipped)
 
 
+def test_a_budget_is_the_default_but_for_what_is_said() -> None:
+    assert SegmentOptions().label_budget == budget.TABLE_3
+    found = SegmentOptions.preset("tiny", {"label_budget.value": 0.2}).label_budget
+    assert found == budget.Fraction(value=0.2, unit="room")
+    assert SegmentOptions.preset("tiny", {"label_budget.type": "full"}).label_budget == budget.Full()
+
+
 def test_passes_become_steps() -> None:
     assert training_of(SegmentOptions(), 240).steps == 1000
     assert training_of(SegmentOptions(epochs=2), 5).steps == 1
@@ -286,7 +293,7 @@ def test_kept_blocks_are_read_as_they_were_cut(tmp_path: Path) -> None:
     (tmp_path / "Area_2_a.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"Area_2_a\.npz is missing or damaged"):
         kept.read([len(kept.rooms) - 1])
-    with pytest.raises(DataError, match="not 4 blocks|not 6 blocks"):
+    with pytest.raises(DataError, match=r"not \d blocks"):
         KeptBlocks(tmp_path, 16).read([0])
     (tmp_path / "blocks.json").write_text("{}")
     with pytest.raises(DataError, match=r"blocks\.json is no index"):
@@ -330,9 +337,8 @@ class Keys(Shelf):
 def keys() -> dict[str, str]:
     """Kind of folder -> its key."""
     shelf = Keys()
-    world: Any = SimpleNamespace(
-        rooms_key="none", labelled_rooms=lambda: RoomSet(NAMES, {}, lambda path: room_of(), "")
-    )
+    none = RoomSet(NAMES, {}, lambda path: room_of(), "")
+    world: Any = SimpleNamespace(rooms_key="none", labelled_rooms=lambda: none)
     line = pipeline.Pipeline(SMOKE, world, shelf)
     subset = budget.Subset({}, 0, (1,), "", (0,), ("Area_1_a",))
     about = line.blocks_folder()
@@ -352,14 +358,10 @@ def unedited() -> dict[str, str]:
     ("module", "old", "new", "expected"),
     [
         (blocks, "SEED = 0", "SEED = 1", {"blocks", "subset", "finetuned", "labelled"}),
-        (budget, "COVERS = 20", "COVERS = 10", {"subset"}),
-        (training, "[0, -1, 0]", "[0, 1, 0]", {"finetuned", "labelled"}),
         (training, "cross_entropy(logits", "nll_loss(logits", {"finetuned", "labelled"}),
         (scoring, "1.0 / often", "2.0 / often", {"labelled"}),
         (figures, "if iou == iou", "if True", set()),
         (pipeline, "self.source.read(subset.blocks)", "self.source.read(subset.blocks[1:])", {"finetuned", "labelled"}),
-        (pipeline, "area_of(name) != fold", "area_of(name) == fold", {"labelled"}),
-        (matrices, "np.savez_compressed(", "np.savez(", set()),
     ],
 )
 def test_a_folder_is_named_by_the_code_that_fills_it(
@@ -470,6 +472,6 @@ def test_what_cannot_be_scored_is_refused(smoke, tmp_path: Path) -> None:
         Segment(SMOKE).run(Arm("random-init"), SimpleNamespace(name="other"), 0, tmp_path, shelf)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="takes SegmentOptions"):
         Segment(budget)  # type: ignore[arg-type]
-    thin = SegmentOptions.preset("smoke", {"pretrain": SMOKE.pretrain, "networks.transfer.at_least": 99})
+    thin = SegmentOptions.preset("smoke", {"networks.transfer.at_least": 99})
     with pytest.raises(DataError, match="99 % expected"):
         Segment(thin).run(Arm("no-sim", clean, identity="clean"), world, 0, tmp_path, shelf)

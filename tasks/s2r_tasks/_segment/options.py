@@ -83,6 +83,14 @@ class SegmentOptions(Options):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
+    @field_validator("label_budget", mode="before")
+    @classmethod
+    def _of_the_default_kind(cls, value: Any) -> Any:
+        """Of what is not said, the default holds: `label_budget.value=0.2` is a fifth of each area's rooms."""
+        if isinstance(value, Mapping) and "type" not in value:
+            return TABLE_3.model_dump() | value
+        return value
+
     @field_validator("folds")
     @classmethod
     def _folds(cls, folds: tuple[int, ...]) -> tuple[int, ...]:
