@@ -6,6 +6,7 @@ out are told apart by their files.
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from s2r_bench.data.s3dis.raw import FOLDERS, raw_rooms, read_raw_room
 from s2r_bench.data.s3dis.room import Room, RoomSet
 from s2r_bench.errors import DataError
 from s2r_bench.options import Options
+from s2r_bench.steps.code import code_of
 from s2r_bench.worlds.mini import MiniOptions, MiniWorld
 
 Layout = Literal["raw", "pointcept", "archive"]
@@ -69,15 +71,19 @@ class S3disWorld(MiniWorld):
 
     @property
     def rooms_key(self) -> str:
-        """Of the layout and the names and sizes of all files that are read: a change within one of them is not seen."""
+        """Of the layout, its reader's code, and names and sizes of all files that are read.
+
+        A change within a file that leaves its size as it was is not seen.
+        """
         return self._rooms_key
 
     @cached_property
     def _rooms_key(self) -> str:
         base, patterns = self.rooms_folder, _PATTERNS[self.layout]
         files = sorted({path for pattern in patterns for path in base.rglob(pattern) if path.is_file()})
+        code = code_of(sys.modules[_READERS[self.layout]])
         lines = [f"{path.relative_to(base).as_posix()} {path.stat().st_size}" for path in files]
-        return content_digest("\n".join([self.layout, str(self.own.block_points), *lines]).encode())
+        return content_digest("\n".join([self.layout, code, str(self.own.block_points), *lines]).encode())
 
     def labelled_rooms(self) -> RoomSet | BlockArchive:
         """The rooms, read when asked for; or the archive's blocks.
@@ -128,6 +134,11 @@ def layout_of(folder: Path) -> Layout | None:
     return None
 
 
+_READERS: Mapping[Layout, str] = {
+    "raw": read_raw_room.__module__,
+    "pointcept": read_pointcept_room.__module__,
+    "archive": BlockArchive.__module__,
+}
 _PATTERNS: Mapping[Layout, tuple[str, ...]] = {
     "raw": ("Area_*/*/Annotations/*.txt",),
     "pointcept": tuple(f"Area_*/*/{name}.npy" for name in FILES),
