@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from s2r_bench.data.clouds import CloudSplit, LabelledClouds
 from s2r_bench.errors import UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
@@ -80,6 +81,24 @@ class HoldsObjects(Protocol):
         self, models: Sequence[CadModel], views: int, seeds: Sequence[int]
     ) -> list[tuple[DepthFrame, ...]]:
         """Captures of objects in their surroundings, in the same frames; one seed an object."""
+        ...
+
+
+@runtime_checkable
+class HoldsScans(Protocol):
+    """A world with scanned objects of several classes, cut out of where they stand, background included."""
+
+    @property
+    def scans_key(self) -> str:
+        """Changes whenever they do."""
+        ...
+
+    def scans(self, split: CloudSplit) -> LabelledClouds:
+        """The objects of a split; no object is in both, and none is in the corpus."""
+        ...
+
+    def scan_scenes(self, split: CloudSplit) -> frozenset[str]:
+        """The ids of the scenes in which they stand."""
         ...
 
 

@@ -13,7 +13,9 @@ VERSION = 5  # raise when the same options would give other data: old caches are
 METRES_PER_UNIT = 0.0001
 FARTHEST_STORED_M = 6.5  # of 16 bits at 0.1 mm
 
-Part = Literal["train", "val", "test", "corpus", "captured-train", "captured-test"]
+SCANS_VERSION = 1  # the same for scanned objects, which no other data depend on
+
+Part = Literal["train", "val", "test", "corpus", "captured-train", "captured-test", "scanned-train", "scanned-test"]
 FIRST_OBJECT: dict[Part, int] = {
     "train": 0,
     "val": 300_000,
@@ -21,7 +23,21 @@ FIRST_OBJECT: dict[Part, int] = {
     "corpus": 500_000,
     "captured-train": 600_000,
     "captured-test": 700_000,
+    "scanned-train": 800_000,
+    "scanned-test": 900_000,
 }
+
+
+class ScanSetOptions(Options):
+    """Scanned objects: each the target of a furnished room of its own, cut out with what stands around it."""
+
+    train_per_class: int = Field(32, ge=1, description="10 to learn from and 20 to be asked about, and two to spare")
+    test_per_class: int = Field(24, ge=1)
+    views: int = Field(3, ge=1, description="captures of an object, on an arc")
+    voxel: float = Field(0.015, gt=0, description="of the fused captures, metres")
+    margin: float = Field(1.1, ge=1, description="side of the cut over the side of the object's box")
+    points: int = Field(2048, ge=16, description="kept of an object; drawn again where there are fewer")
+    fewest: int = Field(128, ge=1, description="an object with fewer occupied voxels is no scan")
 
 
 class MiniOptions(Options):
@@ -40,6 +56,7 @@ class MiniOptions(Options):
     captured_test_per_category: int = Field(24, ge=1)
     object_distance: float = Field(1.5, gt=0, description="of single objects' cameras, in the rooms' usual distance")
     sensor: SensorOptions = SensorOptions()
+    scans: ScanSetOptions = ScanSetOptions()
     workers: int = Field(0, ge=0, description="processes that generate; 0: S2R_WORKERS, else one a core")
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -55,6 +72,14 @@ class MiniOptions(Options):
             "captured_train_per_category": 1,
             "captured_test_per_category": 1,
             "sensor": {"matching": {"disparities": 48}},
+            "scans": {
+                "train_per_class": 4,
+                "test_per_class": 2,
+                "views": 2,
+                "voxel": 0.03,
+                "points": 128,
+                "fewest": 32,
+            },
         },
         "small": {
             "width": 256,
@@ -68,6 +93,7 @@ class MiniOptions(Options):
             "captured_train_per_category": 30,
             "captured_test_per_category": 30,
             "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
+            "scans": {"train_per_class": 60, "test_per_class": 40, "views": 6, "voxel": 0.01},
         },
         "paper": {
             "width": 256,
@@ -81,13 +107,20 @@ class MiniOptions(Options):
             "captured_train_per_category": 100,
             "captured_test_per_category": 60,
             "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
+            "scans": {"train_per_class": 80, "test_per_class": 60, "views": 10, "voxel": 0.005},
         },
     }
 
     @property
     def key(self) -> str:
-        """Names the content: any option but `workers`, and the version of the code, change it."""
-        text = self.model_dump_json(exclude={"workers"}) + f"|{VERSION}"
+        """Names the content: any option but `workers`, and the version of the code, change it. Scans have their own."""
+        text = self.model_dump_json(exclude={"workers", "scans"}) + f"|{VERSION}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def scans_key(self) -> str:
+        """Names the scanned objects: their options, those of the world, and the versions of the code of both."""
+        text = f"{self.key}|{self.scans.model_dump_json()}|{SCANS_VERSION}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def rooms(self, split: str) -> int:
