@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from s2r_bench.data.clouds import CloudSplit, LabelledClouds
 from s2r_bench.errors import UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
@@ -105,6 +106,24 @@ class HoldsLabelledRooms(Protocol):
         Raises:
             DataError: they are damaged, or not what they should be.
         """
+        ...
+
+
+@runtime_checkable
+class HoldsScans(Protocol):
+    """A world with scanned objects of several classes, cut out of where they stand, background included."""
+
+    @property
+    def scans_key(self) -> str:
+        """Changes whenever they do."""
+        ...
+
+    def scans(self, split: CloudSplit) -> LabelledClouds:
+        """The objects of a split; no object is in both, and none is in the corpus."""
+        ...
+
+    def scan_scenes(self, split: CloudSplit) -> frozenset[str]:
+        """The ids of the scenes in which they stand."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from s2r_bench import workers
+from s2r_bench.data.clouds import CloudSplit, LabelledClouds
 from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import FrameSeed, frame_seeds
@@ -20,6 +21,7 @@ from s2r_bench.worlds.mini.furniture import make_object
 from s2r_bench.worlds.mini.labelled.build import labelled_rooms
 from s2r_bench.worlds.mini.objects import OBJECT, CaptureJob, captured_depths, object_frames, object_stage
 from s2r_bench.worlds.mini.options import FIRST_OBJECT, MiniOptions
+from s2r_bench.worlds.mini.scans import scan_scenes, scanned
 from s2r_bench.worlds.pair_folder import FolderPairs
 
 
@@ -125,6 +127,23 @@ class MiniWorld:
         frames = [frame for some in clean for frame in some]
         seen = iter(self.capture(frames, frame_seeds(frames, self.options.seed)))
         return [tuple(itertools.islice(seen, len(some))) for some in clean]
+
+    @property
+    def scans_key(self) -> str:
+        """Changes whenever the scanned objects do."""
+        return self.options.scans_key
+
+    def scans(self, split: CloudSplit) -> LabelledClouds:
+        """Scanned objects of nine classes, room axes, centred, metres; made on first use (see `mini.scans`).
+
+        Raises:
+            DataError, UsageError, EnvironmentLacksError: as `mini.scans.scanned`.
+        """
+        return scanned(self.options, split, self.folder / f"scans-{split}-{self.scans_key}")
+
+    def scan_scenes(self, split: CloudSplit) -> frozenset[str]:
+        """The ids of the scenes in which they stand."""
+        return scan_scenes(self.options, split)
 
     def capture(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
         """Capture views of this world: of its rooms, or of `object_views`. Each is decided by its own seeds.

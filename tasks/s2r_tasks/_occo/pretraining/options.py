@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from s2r_bench.engine.loop import TrainOptions
 from s2r_bench.options import Options
+from s2r_tasks._recon.clouds import FLOOR_CUT
 
 
 class PretrainOptions(Options):
@@ -15,6 +16,8 @@ class PretrainOptions(Options):
     Attributes:
         views: of each corpus object, each a partial cloud of its own.
         margin: of the CAD's box, by which an object is cut out of its view: 1 keeps nothing beyond it.
+        floor: nothing lower than this stays, metres; below 0 the floor within the box does. (Published views show an
+            object alone.)
         stored: points kept of a view. fewest: a view with fewer is left out.
         sim_fraction: share of each category's corpus objects whose views are an arm's.
         centre: the origin of a CAD's frame: the mean of its vertices (published), or the middle of its box. Its
@@ -30,6 +33,7 @@ class PretrainOptions(Options):
 
     views: int = Field(10, ge=1)
     margin: float = Field(1.2, ge=1)
+    floor: float = FLOOR_CUT
     stored: int = Field(4096, ge=16)
     fewest: int = Field(64, ge=1)
     sim_fraction: float = Field(0.5, ge=0, le=1)

@@ -24,7 +24,7 @@ from s2r_bench.task import Arm
 from s2r_bench.types import CadModel, DepthFrame
 from s2r_bench.worlds.base import HoldsObjects
 from s2r_tasks._occo.pretraining.options import PretrainOptions
-from s2r_tasks._recon.clouds import CHUNK, FLOOR_CUT, Frames, simulated
+from s2r_tasks._recon.clouds import CHUNK, Frames, simulated
 from s2r_tasks._recon.shapes import half_simulated
 
 Cloud = NDArray[np.float32]
@@ -84,9 +84,9 @@ def read_views(folder: Path, models: Sequence[CadModel], views: int) -> dict[str
 
 
 def view_cloud(model: CadModel, frame: DepthFrame, options: PretrainOptions) -> Cloud:
-    """(N, 3) of one view, object frame in metres: what lies in the grown box and off the floor; at most `stored`."""
+    """(N, 3) of one view, object frame in metres: what lies in the grown box, cut at the floor; at most `stored`."""
     box = grown_box(model.mesh.bounds, options.margin)
-    box[0, 1] = max(box[0, 1], FLOOR_CUT)
+    box[0, 1] = max(box[0, 1], options.floor)
     points = world_points(frame)
     points = points[inside_box(points, box)]
     if len(points) <= options.stored:
@@ -110,7 +110,7 @@ def _shelved(
         "origin": origin,
         "world": world.key,
         "models": content_key([model.id for model in models]),
-        "options": [options.views, options.margin, options.stored],
+        "options": [options.views, options.margin, options.floor, options.stored],
         "code": code_of(sys.modules[__name__]),
     }
     folder = shelf.folder("occo-views", inputs, lambda folder: make_views(folder, models, frames, options), what)
