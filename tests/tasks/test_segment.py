@@ -358,7 +358,6 @@ def unedited() -> dict[str, str]:
     ("module", "old", "new", "expected"),
     [
         (blocks, "SEED = 0", "SEED = 1", {"blocks", "subset", "finetuned", "labelled"}),
-        (training, "cross_entropy(logits", "nll_loss(logits", {"finetuned", "labelled"}),
         (scoring, "1.0 / often", "2.0 / often", {"labelled"}),
         (figures, "if iou == iou", "if True", set()),
         (pipeline, "self.source.read(subset.blocks)", "self.source.read(subset.blocks[1:])", {"finetuned", "labelled"}),

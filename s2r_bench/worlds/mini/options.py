@@ -86,7 +86,7 @@ class MiniOptions(Options):
             "captured_train_per_category": 1,
             "captured_test_per_category": 1,
             "sensor": {"matching": {"disparities": 48}},
-            "labelled": {"rooms": 1, "stands": 1, "voxel": 0.06},
+            "labelled": {"rooms": 1, "stands": 1, "views": 4, "voxel": 0.06},
             "scans": {
                 "train_per_class": 4,
                 "test_per_class": 2,

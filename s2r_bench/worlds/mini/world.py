@@ -10,6 +10,7 @@ import numpy as np
 
 from s2r_bench import workers
 from s2r_bench.data.clouds import CloudSplit, LabelledClouds
+from s2r_bench.data.s3dis.archive import BlockArchive
 from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import FrameSeed, frame_seeds
@@ -78,7 +79,7 @@ class MiniWorld:
         """Changes whenever the labelled rooms do."""
         return self.options.labelled_key
 
-    def labelled_rooms(self) -> RoomSet:
+    def labelled_rooms(self) -> RoomSet | BlockArchive:
         """Captured rooms of six areas, every point with its class; made on first use (tiny: a minute on two cores).
 
         Their furniture and scenes are no other split's. The world's key does not depend on them.

@@ -154,5 +154,5 @@ def _softmax(network: nn.Module, data: NDArray[np.float32], device: str) -> NDAr
 
 
 def _counted(predicted: NDArray[np.uint8], labels: NDArray[np.uint8], classes: int) -> Tensor:
-    both = (torch.from_numpy(np.ascontiguousarray(one).astype(np.int64)) for one in (predicted, labels))
-    return confusion(*both, classes)
+    found, truth = (torch.from_numpy(one.astype(np.int64)) for one in (predicted, labels))
+    return confusion(found, truth, classes)
