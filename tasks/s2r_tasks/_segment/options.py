@@ -88,7 +88,7 @@ class SegmentOptions(Options):
     def _of_the_default_kind(cls, value: Any) -> Any:
         """Of what is not said, the default holds: `label_budget.value=0.2` is a fifth of each area's rooms."""
         if isinstance(value, Mapping) and "type" not in value:
-            return TABLE_3.model_dump() | value
+            return {**TABLE_3.model_dump(), **value}
         return value
 
     @field_validator("folds")

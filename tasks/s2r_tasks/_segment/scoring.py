@@ -124,7 +124,7 @@ def merged(
     unseen = count - len(np.unique(unique % count))
     if unseen:
         raise S2RError(f"{unseen} of {count} points of {name} are in no window: take a score.stride that divides 1 m")
-    return total.argmax(1).astype(np.uint8)
+    return np.asarray(total.argmax(1), dtype=np.uint8)
 
 
 @torch.no_grad()

@@ -126,7 +126,7 @@ def stood_upright(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in state.items():
         if name.removeprefix("encoder.") == "conv1.0.weight" and tensor.shape[1] == 6:
             flat = tensor.flatten(1)
-            halves = [half @ Y_UP_FROM_Z_UP.to(flat) for half in flat.split(3, 1)]
+            halves = [half @ Y_UP_FROM_Z_UP.to(flat) for half in torch.split(flat, 3, 1)]
             turned[name] = torch.cat(halves, 1).reshape(tensor.shape)
     return turned
 
