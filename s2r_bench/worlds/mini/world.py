@@ -9,6 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from s2r_bench import workers
+from s2r_bench.data.clouds import CloudSplit, LabelledClouds
+from s2r_bench.data.s3dis.archive import BlockArchive
+from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import FrameSeed, frame_seeds
 from s2r_bench.simulator import PairSet
@@ -16,8 +19,10 @@ from s2r_bench.types import CATEGORIES, CadModel, DepthFrame
 from s2r_bench.worlds.base import ObjectSplit, Split
 from s2r_bench.worlds.mini.build import build_pairs
 from s2r_bench.worlds.mini.furniture import make_object
+from s2r_bench.worlds.mini.labelled.build import labelled_rooms
 from s2r_bench.worlds.mini.objects import OBJECT, CaptureJob, captured_depths, object_frames, object_stage
 from s2r_bench.worlds.mini.options import FIRST_OBJECT, MiniOptions
+from s2r_bench.worlds.mini.scans import scan_scenes, scanned
 from s2r_bench.worlds.pair_folder import FolderPairs
 
 
@@ -27,6 +32,7 @@ class MiniWorld:
     name: str = "mini"
     sensor: str = "virtual sensor"
     owns_sensor: ClassVar[bool] = True
+    rooms_sensor: str = "virtual sensor"
 
     def __init__(self, options: MiniOptions, preset: str, home: Path) -> None:
         self.options = options
@@ -68,6 +74,21 @@ class MiniWorld:
         first = FIRST_OBJECT[split] + (self.options.seed * 10_000) % 90_000
         return [make_object(category, first + i) for category in CATEGORIES for i in range(counts[split])]
 
+    @property
+    def rooms_key(self) -> str:
+        """Changes whenever the labelled rooms do."""
+        return self.options.labelled_key
+
+    def labelled_rooms(self) -> RoomSet | BlockArchive:
+        """Captured rooms of six areas, every point with its class; made on first use (tiny: a minute on two cores).
+
+        Their furniture and scenes are no other split's. The world's key does not depend on them.
+
+        Raises:
+            EnvironmentLacksError: a generating process died.
+        """
+        return labelled_rooms(self.options, self.folder / f"rooms-{self.rooms_key}")
+
     def recapture(self, pairs: PairSet, index: int, seed: int) -> DepthFrame:
         """Capture the view of pair `index` again in the same session: the same calibration, other noise.
 
@@ -107,6 +128,23 @@ class MiniWorld:
         frames = [frame for some in clean for frame in some]
         seen = iter(self.capture(frames, frame_seeds(frames, self.options.seed)))
         return [tuple(itertools.islice(seen, len(some))) for some in clean]
+
+    @property
+    def scans_key(self) -> str:
+        """Changes whenever the scanned objects do."""
+        return self.options.scans_key
+
+    def scans(self, split: CloudSplit) -> LabelledClouds:
+        """Scanned objects of nine classes, room axes, centred, metres; made on first use (see `mini.scans`).
+
+        Raises:
+            DataError, UsageError, EnvironmentLacksError: as `mini.scans.scanned`.
+        """
+        return scanned(self.options, split, self.folder / f"scans-{split}-{self.scans_key}")
+
+    def scan_scenes(self, split: CloudSplit) -> frozenset[str]:
+        """The ids of the scenes in which they stand."""
+        return scan_scenes(self.options, split)
 
     def capture(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:
         """Capture views of this world: of its rooms, or of `object_views`. Each is decided by its own seeds.

@@ -8,7 +8,7 @@ from s2r_bench.worlds.mini.furniture.dice import Dice
 def sofa(dice: Dice) -> Assembly:
     """A sofa of random kind and measures."""
     made = Assembly()
-    seats = dice.pick([1, 2, 3, 4], [0.25, 0.35, 0.3, 0.1])
+    seats = seats_of(dice)
     inner = seats * dice.between(0.52, 0.68)
     arm = dice.pick([0.0, dice.between(0.05, 0.1), dice.between(0.12, 0.26)], [0.12, 0.4, 0.48])
     depth = dice.between(0.72, 0.98)
@@ -28,6 +28,11 @@ def sofa(dice: Dice) -> Assembly:
     if seats >= 2 and dice.chance(0.35):
         _chaise(made, x, (floor_gap, seat_low, seat_high), z, dice)
     return made
+
+
+def seats_of(dice: Dice) -> int:
+    """How many sit on it: the first thing that is drawn."""
+    return dice.pick([1, 2, 3, 4], [0.25, 0.35, 0.3, 0.1])
 
 
 def _seat_cushions(made: Assembly, x: Span, y: Span, z: Span, seats: int, dice: Dice) -> None:
