@@ -75,7 +75,7 @@ class MiniOptions(Options):
             "scans": {
                 "train_per_class": 4,
                 "test_per_class": 2,
-                "views": 2,
+                "views": 1,
                 "voxel": 0.03,
                 "points": 128,
                 "fewest": 32,
