@@ -180,7 +180,7 @@ class Bench:
 
     @torch.no_grad()
     def drawing(self, batch: int, steps: int) -> Row:
-        """Images a second of `NoiseProcess.sample` on latents, under the autocast that `Stage.draw` uses."""
+        """Images a second of `NoiseProcess.sample` on latents, under the autocast that `Stage.draws` uses."""
         stage = self.ready()
         network = self._network().to(self.device).eval()
         condition = self.latents(batch)["condition"]
@@ -220,7 +220,7 @@ class Bench:
         return found
 
     def one_frame(self) -> Row:
-        """`Stage.draw` of a single frame as `simulate` calls it: codes, ten steps, decoding."""
+        """`Stage.draws` of a single frame as `simulate` calls it: codes, ten steps, decoding."""
         stage = self.ready()
         self._network().to(self.device).eval()
         stage.process = type(stage.process)(
@@ -229,7 +229,7 @@ class Bench:
         frame = MadePairs(size=(self.size.side, self.size.side))[0].clean
 
         def draw() -> None:
-            stage.draw(frame, torch.Generator().manual_seed(0))
+            stage.draws([frame], [torch.Generator().manual_seed(0)])
 
         draw()
         reset_peak()
@@ -317,7 +317,7 @@ def all_throughput(bench: Bench, ledger: Ledger) -> None:
         for steps in reversed(size.draw_steps):
             name = f"sampling, {steps} steps, batch {batch}"
             ledger.part(name, 20, lambda batch=batch, steps=steps: bench.drawing(batch, steps))
-    ledger.part("Stage.draw, one frame", 15, bench.one_frame)
+    ledger.part("Stage.draws, one frame", 15, bench.one_frame)
     ledger.part("codec, as it is", 15, lambda: bench.coding(size.draw_batches[1], None))
     ledger.part("codec, bf16", 15, lambda: bench.coding(size.draw_batches[1], torch.bfloat16))
     bench_network_home(bench)

@@ -114,12 +114,12 @@ def _stages(options: StageOptions, device: str) -> list[Stage]:
 
 def _draws(options: StageOptions, device: str) -> float:
     frame = MadePairs()[0].clean
-    sides = [stage.draw(frame, draw_generator(1, 2, 0)) for stage in _stages(options, device)]
+    sides = [stage.draws([frame], [draw_generator(1, 2, 0)])[0] for stage in _stages(options, device)]
     return largest(*sides)
 
 
 def stage_draw(device: str) -> float:
-    """`Stage.draw` of a stirred tiny network with attention, space-to-depth, fp32: coded maps of spread about 0.5."""
+    """`Stage.draws` of a stirred tiny network with attention, space-to-depth, fp32: coded maps of spread about 0.5."""
     return _draws(
         stage_options(
             "smoke", net={"attention": 1, "condition": "hint"}, diffusion={"steps": 4}, train={"precision": "fp32"}
@@ -192,8 +192,8 @@ PATHS = (
     Parity("geometry.back_project_torch, 640x480", "m", 2e-6, points_of_depth),
     Parity("depth and residual codes", "code", 1e-9, codes),
     Parity("NoiseProcess.sample, both samplers", "latent", 1e-5, sampler),
-    Parity("Stage.draw, space-to-depth, fp32", "code", 2e-3, stage_draw),
-    Parity("Stage.draw, KL toy checkpoint, fp32", "code", 2e-3, stage_draw_kl),
+    Parity("Stage.draws, space-to-depth, fp32", "code", 2e-3, stage_draw),
+    Parity("Stage.draws, KL toy checkpoint, fp32", "code", 2e-3, stage_draw_kl),
     Parity("Loop, four training steps, fp32", "loss", 1e-3, training),
     Parity("PatchDiscriminator.probability", "probability", 1e-5, discriminator),
 )

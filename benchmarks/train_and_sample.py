@@ -145,7 +145,7 @@ def sampling(stage: Stage, repeats: int) -> list[Ratio]:
         by_turns(f"{steps} DDIM steps, latents of one {size} frame", process, plain, repeats, apart),
         by_turns(
             f"{steps} DDIM steps, depth to depth, against latents alone",
-            lambda: stage.depth(frame, stage.draw(frame, draw_generator(1, 2, 0))),
+            lambda: stage.depth(frame, stage.draws([frame], [draw_generator(1, 2, 0)])[0]),
             plain,
             repeats,
             "with codes",

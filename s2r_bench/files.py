@@ -84,13 +84,20 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """One process at a time, where the system has file locks; a killed process leaves none behind."""
+def held(path: Path, wait: bool = True) -> Iterator[bool]:
+    """One process at a time, where the system has file locks; a killed process leaves none behind.
+
+    Gives whether it is held, which only `wait=False` leaves open: then another process has it.
+    """
     try:
         import fcntl
     except ImportError:
-        yield
+        yield True
         return
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True

@@ -64,11 +64,8 @@ class StableDiffusion:
         """One draw a frame."""
         if self.stage.denoiser is None:
             raise NotFittedError("sd has not been trained: run s2r-bench train sd, or give --checkpoint DIR")
-        done = []
-        for frame, seed in zip(frames, seeds, strict=True):
-            maps = self.stage.draw(frame, draw_generator(seed.view, seed.session, 1))
-            done.append(frame.with_depth(self.stage.depth(frame, maps)))
-        return done
+        maps = self.stage.draws(frames, [draw_generator(seed.view, seed.session, 1) for seed in seeds])
+        return [frame.with_depth(self.stage.depth(frame, drawn)) for frame, drawn in zip(frames, maps, strict=True)]
 
     def diagnose(self, pairs: PairSet, seed: int) -> dict[str, float]:
         """The codec's error on `pairs`."""

@@ -40,7 +40,7 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         min=1,
-        help="Cells at a time. [default: one a core, at most 4; 1 on a GPU]",
+        help="Cells at a time. [default: one more than cores, at most 4; 1 on a GPU]",
         rich_help_panel="Run",
     ),
 ]

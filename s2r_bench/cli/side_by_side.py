@@ -1,7 +1,8 @@
 """Cells of a grid in processes side by side, each with its share of the cores.
 
 Training a small network keeps one core busy and two half idle, so it is the cells that are shared out. What cells have
-in common is made by whoever asks first, while the others wait for it or go on with what they need besides.
+in common is made by whoever asks first, while the others wait for it or go on with what they need besides: so there is
+one cell more than cores.
 """
 
 import multiprocessing
@@ -43,9 +44,9 @@ class Brief:
 
 
 def jobs_for(wanted: int | None, device: str, cells: int) -> int:
-    """Processes for so many cells: as asked for, else S2R_JOBS, else one a core up to `MOST`; one on a GPU."""
+    """Processes for so many cells: as asked for, else S2R_JOBS, else one more than cores up to `MOST`; one on a GPU."""
     told = wanted or int(os.environ.get("S2R_JOBS", "0") or 0)
-    return max(1, min(told or (min(workers.count(), MOST) if device == "cpu" else 1), cells))
+    return max(1, min(told or (min(workers.count() + 1, MOST) if device == "cpu" else 1), cells))
 
 
 def run_side_by_side(brief: Brief, cells: Sequence[CellName], jobs: int) -> Iterator["Outcome"]:

@@ -14,6 +14,7 @@ from s2r_bench.depth_code import DepthCode, ResidualCode, apply_residual, residu
 from s2r_bench.engine.checkpoint import write_tensors
 from s2r_bench.engine.loop import TrainOptions
 from s2r_bench.errors import DataError, UsageError
+from s2r_bench.seeds import torch_rng
 from s2r_bench.types import DepthFrame, DepthPair
 
 K = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
@@ -235,6 +236,38 @@ def test_resumed_training_ends_in_the_same_weights_bit_for_bit(tmp_path, monkeyp
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("count", "together"), [(1, 3), (1, 4), (3, 3), (3, 4)])
+def test_a_draw_does_not_hang_on_what_is_drawn_beside_it(count, together, threads):
+    threads(count)
+    train = TrainOptions(steps=2, batch=2)
+    net = NetOptions(channels=(24, 40), groups=4, condition="concat", attention=1)
+    diffusion = DiffusionOptions(steps=2, detail=together == 3, together=together)
+    options = StageOptions(net=net, diffusion=diffusion, train=train, crop=32)
+    stage = Stage(options, residual=True, earlier=0, device="cpu")
+    stage.fit(Pairs(), 0, None)
+    frames = [pair(i, (72, 200) if i % 3 else (40, 56)).clean for i in range(8)]  # the larger is shared out to threads
+    generators = [torch_rng("draw", i) for i in range(8)]
+    states = [generator.get_state() for generator in generators]
+
+    def drawn(chosen):
+        for i in chosen:
+            generators[i].set_state(states[i])
+        return stage.draws([frames[i] for i in chosen], [generators[i] for i in chosen])
+
+    whole, back = drawn(range(8)), drawn(range(7, -1, -1))[::-1]
+    alone = [drawn([i])[0] for i in range(8)]
+    assert [maps.shape[1:] for maps in whole] == [frame.size for frame in frames]
+    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(whole, alone, back, strict=True))
+    assert drawn([]) == []
+
+
 def test_a_pretrained_folder_of_the_same_classes_opens_as_if_it_were_the_published_one(tmp_path, monkeypatch):
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
@@ -274,11 +307,11 @@ def test_a_pretrained_folder_of_the_same_classes_opens_as_if_it_were_the_publish
     assert any(name.startswith("down_blocks.") for name in frozen)
     assert not any(name.startswith("up_blocks.") for name in frozen)
     frame = pair().clean
-    maps = first.draw(frame, draw_generator(1, 1, 1))
+    (maps,) = first.draws([frame], [draw_generator(1, 1, 1)])
     assert maps.shape == (2, 48, 64)
     second = Stage(options, residual=True, earlier=2, device="cpu")
     second.fit(Pairs(), 0, None, earlier=[maps] * 4)
-    assert second.draw(frame, draw_generator(1, 1, 2), maps).shape == (2, 48, 64)
+    assert second.draws([frame], [draw_generator(1, 1, 2)], [maps])[0].shape == (2, 48, 64)
 
 
 def test_kl_codec_of_a_missing_checkpoint_says_what_to_do(monkeypatch):

@@ -140,7 +140,7 @@ def test_any_number_of_stages_saves_and_loads(stages, tmp_path):
     ours.save(tmp_path)
     again = StableSim2Real(options)
     again.load(tmp_path)
-    depths = [s.stage_depths(Pairs()[0].clean, FrameSeed(1, 2)) for s in (ours, again)]
+    depths = [s.stage_depths([Pairs()[0].clean], [FrameSeed(1, 2)]) for s in (ours, again)]
     assert len(depths[0]) == stages
     assert all(np.array_equal(a, b) for a, b in zip(*depths, strict=True))
 

@@ -50,7 +50,7 @@ def test_every_part_of_the_gpu_script_runs_at_toy_size(tmp_path):
     parts = found["parts"]
     assert not [name for name, part in parts.items() if "failed" in part or "skipped" in part]
     assert parts["networks"]["unet_M"] > 0
-    kinds = ("training", "sampling", "codec", "parity", "AdamW", "Stage.draw")
+    kinds = ("training", "sampling", "codec", "parity", "AdamW", "Stage.draws")
     assert all(any(name.startswith(kind) for name in parts) for kind in kinds)
 
 

@@ -58,7 +58,7 @@ def test_a_process_that_dies_is_told(evaluate, plugins, tmp_path):
 
 def test_how_many(monkeypatch):
     monkeypatch.delenv("S2R_JOBS", raising=False)
-    monkeypatch.setenv("S2R_WORKERS", "3")
+    monkeypatch.setenv("S2R_WORKERS", "2")
     assert jobs_for(None, "cpu", 10) == 3
     assert jobs_for(None, "cpu", 2) == 2
     assert jobs_for(None, "cpu", 0) == 1

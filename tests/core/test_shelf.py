@@ -37,3 +37,18 @@ def test_a_killed_maker_is_continued_and_nothing_half_made_is_given_out(tmp_path
     folder = shelf.folder("kind", {}, lambda folder: seen.append((folder / "half").is_file()))
     assert seen == [True]
     assert (folder / "done.json").is_file()
+
+
+def test_who_does_not_wait_goes_on_while_another_is_at_it(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    made: list[Path] = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        inner = shelf.folder("thing", {"n": 1}, make, wait=False)  # as another process would ask meanwhile
+        assert inner == folder
+        assert not (folder / "done.json").is_file()
+
+    folder = shelf.folder("thing", {"n": 1}, make, wait=False)
+    assert made == [folder]
+    assert (folder / "done.json").is_file()

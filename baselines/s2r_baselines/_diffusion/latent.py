@@ -75,7 +75,7 @@ class Whitening:
     def apply(self, latents: Tensor) -> Tensor:
         """(B, L, h, w) -> the same shape, the first map's channels standardised."""
         first, others = latents[:, : self.factor**2], latents[:, self.factor**2 :]
-        turned = torch.einsum("kl,blhw->bkhw", _cell_basis(self.factor).to(latents), first)
+        turned = _turned(_cell_basis(self.factor).to(latents), first)
         mean, scale = (part.to(latents)[:, None, None] for part in (self.mean, self.scale))
         return torch.cat([(turned - mean) * scale, others], 1)
 
@@ -83,8 +83,13 @@ class Whitening:
         """The inverse of `apply`."""
         first, others = latents[:, : self.factor**2], latents[:, self.factor**2 :]
         mean, scale = (part.to(latents)[:, None, None] for part in (self.mean, self.scale))
-        turned = torch.einsum("kl,bkhw->blhw", _cell_basis(self.factor).to(latents), first / scale + mean)
+        turned = _turned(_cell_basis(self.factor).T.to(latents), first / scale + mean)
         return torch.cat([turned, others], 1)
+
+
+def _turned(basis: Tensor, channels: Tensor) -> Tensor:
+    """(B, L, h, w) with the basis (L, L) applied to each cell; item by item, so that none rounds by its neighbours."""
+    return torch.bmm(basis.expand(len(channels), -1, -1), channels.flatten(2)).view_as(channels)
 
 
 def _cell_basis(factor: int) -> Tensor:

@@ -87,6 +87,7 @@ class DiffusionOptions(Options):
             the prediction is a mean: without the draw, fine grain is missing.
         mask: take validity from the first prediction of x0, which at pure noise is its mean given the clean depth
             ("mean"), or from the last ("draw"). Most of a camera's holes come back in a second capture of the view.
+        together: frames that go through the networks at once. A draw's last bits hang on it, and on nothing beside it.
     """
 
     prediction: Literal["epsilon", "v_prediction", "sample"] = "sample"
@@ -99,6 +100,7 @@ class DiffusionOptions(Options):
     snr_cap: float = Field(0.0, ge=0)
     detail: bool = True
     mask: Literal["mean", "draw"] = "mean"
+    together: int = Field(4, ge=1)
 
 
 class StageOptions(Options):

@@ -1,6 +1,6 @@
-"""One diffusion stage: fitted on pairs, drawn from frame by frame, saved and loaded."""
+"""One diffusion stage: fitted on pairs, drawn from, saved and loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from s2r_baselines._diffusion.maps import MapCode
 from s2r_baselines._diffusion.nets import Denoiser, shared_vae
 from s2r_baselines._diffusion.noise import NoiseProcess
 from s2r_baselines._diffusion.options import StageOptions
+from s2r_baselines._diffusion.together import ItemByItem
 from s2r_bench.depth_code import ResidualCode, residual_of
 from s2r_bench.depth_levels import fitted_levels
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
@@ -101,29 +102,63 @@ class Stage:
             self.calibration = self._calibrate(pairs, seed, earlier)
         return result
 
-    def draw(self, frame: DepthFrame, generator: torch.Generator, earlier: Tensor | None = None) -> Tensor:
-        """Target maps (2, H, W) on the CPU of one frame: a draw decided by frame and generator alone."""
+    def draws(
+        self,
+        frames: Sequence[DepthFrame],
+        generators: Sequence[torch.Generator],
+        earlier: Sequence[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """Target maps (2, H, W) on the CPU of each frame: a draw decided by frame and generator alone.
+
+        Args:
+            frames: of any sizes.
+            generators: one a frame.
+            earlier: (2, H, W) maps of the stage before, one a frame; None for a first stage.
+        """
         if self.denoiser is None or self.maps is None:
             raise NotFittedError("the stage has neither been fitted nor loaded")
-        condition = self.condition(frame, earlier)
-        height, width = frame.size
-        padded = _pad(_enlarge(condition, self.options.code.upscale), self._multiple())
-        latents = self._encode_condition(padded[None].to(self.device))
-        shape = (1, self.codec.latent_channels(TARGET_MAPS), *latents.shape[-2:])
+        before = [None] * len(frames) if earlier is None else earlier
+        padded = [
+            _pad(_enlarge(self.condition(frame, maps), self.options.code.upscale), self._multiple())
+            for frame, maps in zip(frames, before, strict=True)
+        ]
+        found: dict[int, Tensor] = {}
+        for some in _alike([tuple(one.shape) for one in padded], self.options.diffusion.together):
+            drawn = self._drawn_together(torch.stack([padded[i] for i in some]), [generators[i] for i in some])
+            found |= dict(zip(some, drawn, strict=True))
+        return [self._cut(found[i], frame) for i, frame in enumerate(frames)]
+
+    def _drawn_together(self, padded: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Target maps (B, 2, H, W) for padded condition maps (B, C, H, W), not yet calibrated.
+
+        Always as many as `together` go through the networks, if need be the last one again and again: how sums are
+        rounded hangs on their number.
+        """
+        assert self.denoiser is not None  # asked of stages that can draw
+        count, spare = len(padded), self.options.diffusion.together - len(padded)
+        padded = torch.cat([padded, padded[-1:].expand(spare, -1, -1, -1)])
+        generators = [*generators, *(torch_rng(0, "spare") for _ in range(spare))]
+        latents = self._encode_condition(padded.to(self.device))
+        shape = (len(padded), self.codec.latent_channels(TARGET_MAPS), *latents.shape[-2:])
         denoiser = self.denoiser
 
         def predict(noisy: Tensor, timesteps: Tensor) -> Tensor:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast()):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast()), ItemByItem():
                 output: Tensor = denoiser(noisy, timesteps, latents)
             return output.float()
 
-        drawn, mean = self.process.sample_with_mean(predict, shape, [generator], self.device)
+        drawn, mean = self.process.sample_with_mean(predict, shape, generators, self.device)
         if self.detail is not None:
-            grain = torch.randn(shape, generator=generator).to(self.device)
-            drawn = drawn + grain * self.detail.to(self.device)[:, None, None]
-        maps = self.decode_target(drawn)[0].cpu()
+            grain = torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
+            drawn = drawn + grain.to(self.device) * self.detail.to(self.device)[:, None, None]
+        maps = self.decode_target(drawn).cpu()
         if self.options.diffusion.mask == "mean":
-            maps[1] = self.decode_target(mean)[0, 1].cpu()
+            maps[:, 1] = self.decode_target(mean)[:, 1].cpu()
+        return maps[:count]
+
+    def _cut(self, maps: Tensor, frame: DepthFrame) -> Tensor:
+        """Calibrated maps (2, H, W) in the frame's own size."""
+        height, width = frame.size
         maps = self.calibration.apply(maps)
         return maps[:, :: self.options.code.upscale, :: self.options.code.upscale][:, :height, :width].contiguous()
 
@@ -309,14 +344,14 @@ class Stage:
     def _calibrate(self, pairs: PairSet, seed: int, earlier: Sequence[Tensor] | None) -> "Calibration":
         assert self.maps is not None  # called at the end of fit
         self.calibration = Calibration()
-        drawn, wanted, known, depths = [], [], [], []
-        for index in _spaced(len(pairs), CALIBRATION_PAIRS):
-            pair = pairs[index]
-            generator = draw_generator(seed_of(seed, "calibration", index), 0, 0)
-            drawn.append(self.draw(pair.clean, generator, None if earlier is None else earlier[index]).flatten(1))
-            wanted.append(self.maps.target(pair)[0].flatten(1))
-            known.append(torch.from_numpy(pair.clean.valid).flatten())
-            depths.append(torch.from_numpy(pair.clean.depth).double().flatten())
+        chosen = _spaced(len(pairs), CALIBRATION_PAIRS)
+        some = [pairs[index] for index in chosen]
+        generators = [draw_generator(seed_of(seed, "calibration", index), 0, 0) for index in chosen]
+        before = None if earlier is None else [earlier[index] for index in chosen]
+        drawn = [maps.flatten(1) for maps in self.draws([pair.clean for pair in some], generators, before)]
+        wanted = [self.maps.target(pair)[0].flatten(1) for pair in some]
+        known = [torch.from_numpy(pair.clean.valid).flatten() for pair in some]
+        depths = [torch.from_numpy(pair.clean.depth).double().flatten() for pair in some]
         mask = torch.cat(known)
         maps, truth, clean = torch.cat(drawn, 1)[:, mask], torch.cat(wanted, 1)[:, mask], torch.cat(depths)[mask]
         found = Calibration.fitted(maps, truth, spread=self.maps.residual is not None)
@@ -487,6 +522,13 @@ def _near_edges(depth: np.ndarray, jump: float = 0.05, reach: int = 2) -> np.nda
         steps |= np.pad(ratio, [(0, 1) if a == axis else (0, 0) for a in (0, 1)])
     near: np.ndarray = binary_dilation(steps, iterations=reach)
     return near
+
+
+def _alike(shapes: Sequence[tuple[int, ...]], most: int) -> Iterator[list[int]]:
+    """Places of equal shapes, at most so many at a time."""
+    for shape in dict.fromkeys(shapes):
+        places = [place for place, other in enumerate(shapes) if other == shape]
+        yield from (places[start : start + most] for start in range(0, len(places), most))
 
 
 def _spaced(count: int, most: int) -> list[int]:

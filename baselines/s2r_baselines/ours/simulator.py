@@ -22,6 +22,8 @@ from s2r_bench.seeds import FrameSeed, frame_seeds, seed_of
 from s2r_bench.simulator import Budget, Card, FitReport, PairSet
 from s2r_bench.types import DepthFrame
 
+DRAWN_AT_ONCE = 16  # training frames between two looks at what a killed run left
+
 
 class OursOptions(Options):
     """Every switch of Stable-Sim2Real.
@@ -101,15 +103,16 @@ class StableSim2Real:
         """One draw a frame: through all stages, each with its own generator made from the frame's seeds."""
         if not self.stages:
             raise NotFittedError("ours has not been trained: run s2r-bench train ours, or give --checkpoint DIR")
-        return [frame.with_depth(self.stage_depths(frame, seed)[-1]) for frame, seed in zip(frames, seeds, strict=True)]
+        last = self.stage_depths(frames, seeds)[-1]
+        return [frame.with_depth(depth) for frame, depth in zip(frames, last, strict=True)]
 
-    def stage_depths(self, frame: DepthFrame, seed: FrameSeed) -> list[np.ndarray]:
-        """The depth (H, W) after each stage: the last is what `simulate` gives."""
-        maps: Tensor | None = None
+    def stage_depths(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[list[np.ndarray]]:
+        """The depth (H, W) of each frame after each stage, [stage][frame]: the last are what `simulate` gives."""
+        maps: list[Tensor] | None = None
         depths = []
         for number, stage in enumerate(self.stages, start=1):
-            maps = stage.draw(frame, draw_generator(seed.view, seed.session, number), maps)
-            depths.append(stage.depth(frame, maps))
+            maps = stage.draws(frames, [draw_generator(seed.view, seed.session, number) for seed in seeds], maps)
+            depths.append([stage.depth(frame, drawn) for frame, drawn in zip(frames, maps, strict=True)])
         return depths
 
     def diagnose(self, pairs: PairSet, seed: int) -> dict[str, float]:
@@ -129,7 +132,7 @@ class StableSim2Real:
         sides: dict[str, list[Patch]] = {}
         for index in range(len(pairs)):
             pair = pairs[index]
-            drawn = self.stage_depths(pair.clean, frame_seeds([pair.clean], seed)[0])
+            drawn = [depth for (depth,) in self.stage_depths([pair.clean], frame_seeds([pair.clean], seed))]
             captured = self.stages[0].seen_depth(pair)
             sides.setdefault("captured_kept", []).extend(patches_of(index, pair.clean, captured, options))
             for number, depth in enumerate(drawn, start=1):
@@ -187,19 +190,26 @@ class StableSim2Real:
         """The last stage's maps of every training frame, one file a frame so that a killed run goes on."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        return [self._drawn_one(pairs, index, seed, folder) for index in range(len(pairs))]
+        found: list[Tensor] = []
+        for start in range(0, len(pairs), DRAWN_AT_ONCE):
+            some = range(start, min(start + DRAWN_AT_ONCE, len(pairs)))
+            paths = [None if folder is None else folder / f"{index:06d}.safetensors" for index in some]
+            if all(path is not None and path.is_file() for path in paths):
+                found += [read_tensors(path)["maps"] for path in paths if path is not None]
+                continue
+            made = self._drawn_anew([pairs[index].clean for index in some], seed)
+            for path, maps in zip(paths, made, strict=True):
+                if path is not None:
+                    write_tensors(path, {"maps": maps})
+            found += made
+        return found
 
-    def _drawn_one(self, pairs: PairSet, index: int, seed: int, folder: Path | None) -> Tensor:
-        path = folder / f"{index:06d}.safetensors" if folder is not None else None
-        if path is not None and path.is_file():
-            return read_tensors(path)["maps"]
-        frame = pairs[index].clean
-        maps: Tensor | None = None
+    def _drawn_anew(self, frames: Sequence[DepthFrame], seed: int) -> list[Tensor]:
+        maps: list[Tensor] | None = None
         for number, stage in enumerate(self.stages, start=1):
-            maps = stage.draw(frame, draw_generator(seed_of(seed, frame.id), 0, number), maps)
+            generators = [draw_generator(seed_of(seed, frame.id), 0, number) for frame in frames]
+            maps = stage.draws(frames, generators, maps)
         assert maps is not None  # there is a stage before this one
-        if path is not None:
-            write_tensors(path, {"maps": maps})
         return maps
 
     def _weights(

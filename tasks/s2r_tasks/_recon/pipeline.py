@@ -63,14 +63,20 @@ class Pipeline:
         return result
 
     def _shelved(
-        self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str, *steps: str
+        self,
+        kind: str,
+        inputs: Mapping[str, Any],
+        make: Callable[[Path], None],
+        what: str,
+        *steps: str,
+        wait: bool = True,
     ) -> Path:
         """A folder of the shelf; in its key goes the code of those methods of this class that decide its content.
 
         What they call in this file is counted with them. The code of other files is the caller's to add.
         """
         code = code_of_parts(sys.modules[__name__], "__init__", *steps)
-        return self.shelf.folder(kind, {**inputs, "pipeline": code}, make, what)
+        return self.shelf.folder(kind, {**inputs, "pipeline": code}, make, what, wait)
 
     # what is learned from
 
@@ -168,8 +174,8 @@ class Pipeline:
 
     # networks
 
-    def _vae(self, categories: Sequence[str]) -> Path:
-        """Folder of the autoencoder."""
+    def _vae(self, categories: Sequence[str], wait: bool = True) -> Path:
+        """Folder of the autoencoder; unfinished only where nobody waits for another process that is at it."""
         o, shapes = self.options, self.shapes("corpus", categories)
         inputs = {
             "world": self.world.key,
@@ -184,6 +190,7 @@ class Pipeline:
             lambda folder: training.fit_vae(folder, shapes, o, training.SHARED_SEED, self.device),
             "recon: autoencoder",
             "_vae",
+            wait=wait,
         )
 
     def _latents(self, vae: Path, shapes: Sequence[Shape]) -> Path:
@@ -200,7 +207,9 @@ class Pipeline:
     def _network(self, arm: Arm, seed: int, categories: Sequence[str]) -> tuple[Reconstructor, dict[str, int]]:
         """The trained network, and how many objects of either kind it learned from."""
         o = self.options
-        self._corpus_clouds(arm, seed)  # first: another process may be at the autoencoder, which is for all
+        # the longest of what all arms share, so somebody begins at once, and the others see to their clouds meanwhile
+        self._vae(categories, wait=False)
+        self._corpus_clouds(arm, seed)
         vae = self._vae(categories)
         latents = self._latents(vae, self.shapes("corpus", categories))
         items = self._corpus_items(arm, seed, categories, latents)
