@@ -19,6 +19,6 @@ def test_the_command_runs_as_it_is_documented(cli_here):
     code, _, err = cli_here(*words[:4], "0.25", *words[5:])
     assert code == 2
     assert "number of samples of each class" in err
-    code, _, err = cli_here(*words[:4], "4", *words[5:])
+    code, _, err = cli_here(*words[:4], "6", *words[5:])
     assert code == 3
-    assert "4 shots need as many in train and 1 query" in err
+    assert "6 shots need as many in train and 1 query" in err

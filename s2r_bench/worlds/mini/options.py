@@ -73,7 +73,7 @@ class MiniOptions(Options):
             "captured_test_per_category": 1,
             "sensor": {"matching": {"disparities": 48}},
             "scans": {
-                "train_per_class": 4,
+                "train_per_class": 5,
                 "test_per_class": 2,
                 "views": 1,
                 "voxel": 0.03,

@@ -82,6 +82,11 @@ class Pipeline:
 
         return self.shelf.folder("classify-episodes", inputs, make, "classify: scanned objects and episodes")
 
+    def _episode_names(self) -> list[Any]:
+        """What decides the episodes; files are also checked for ways and shots."""
+        o = self.options
+        return [data_key(self.world, o), o.ways, o.shots] if o.episodes else [self._episode_folder().name]
+
     def _keep_episodes(self, workdir: Path) -> dict[str, str]:
         """The list of drawn episodes beside the result."""
         if self.options.episodes:
@@ -112,7 +117,7 @@ class Pipeline:
             "start": [start, seed],
             "learner": learner,
             "options": chosen,
-            "episodes": [o.episodes and data_key(self.world, o), "" if o.episodes else self._episode_folder().name],
+            "episodes": self._episode_names(),
             "normalise": o.normalise,
             "networks": o.networks.model_dump(mode="json", exclude={"partial", "decoder"}),
             "code": code_of_module(__name__),
