@@ -133,7 +133,7 @@ ClassifyOptions.presets = {
             "frame": "partial",
             "turn_deg": 180.0,
         },
-        "finetune": {"epochs": 15, "watched": 0, "train": {**_SHORT, "batch": 10, "lr": 1e-3, "clip": 10.0}},
+        "finetune": {"epochs": 11, "watched": 0, "train": {**_SHORT, "batch": 10, "lr": 1e-3, "clip": 10.0}},
     },
     "small": {
         "networks": ClassifyNetworks.presets["small"],
