@@ -23,10 +23,11 @@ if TYPE_CHECKING:
         sided_distance,
     )
     from s2r_metrics.samples import residual_wasserstein
-    from s2r_metrics.segmentation import FoldFigures, fold_figures
+    from s2r_metrics.segmentation import Difference, FoldFigures, fold_figures, pooled_difference
 
 _HOMES = {
     "CloudComparison": "pointcloud",
+    "Difference": "segmentation",
     "FoldFigures": "segmentation",
     "accuracy": "labels",
     "backend_name": "neighbours",
@@ -41,6 +42,7 @@ _HOMES = {
     "miou": "labels",
     "nearest": "pointcloud",
     "overall_accuracy": "labels",
+    "pooled_difference": "segmentation",
     "precision_recall": "pointcloud",
     "psnr": "image",
     "residual_wasserstein": "samples",
@@ -51,6 +53,7 @@ _HOMES = {
 
 __all__ = [
     "CloudComparison",
+    "Difference",
     "FoldFigures",
     "accuracy",
     "backend_name",
@@ -65,6 +68,7 @@ __all__ = [
     "miou",
     "nearest",
     "overall_accuracy",
+    "pooled_difference",
     "precision_recall",
     "psnr",
     "residual_wasserstein",

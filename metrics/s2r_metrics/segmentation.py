@@ -8,9 +8,14 @@ the mean, and the figure with 0 stands beside.
 
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from s2r_metrics.labels import class_iou, mean_accuracy, miou, overall_accuracy
+
+DRAWS = 2000
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -70,3 +75,57 @@ def intersection_union_target(matrix: Tensor) -> dict[str, Tensor]:
     hits = matrix.diagonal(dim1=-2, dim2=-1)
     target = matrix.sum(-1)
     return {"intersection": hits.clone(), "union": target + matrix.sum(-2) - hits, "target": target}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two figures, and the interval of it at LEVEL."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether zero lies outside."""
+        return self.low > 0 or self.high < 0
+
+
+def pooled_difference(a: Tensor, b: Tensor, *, draws: int = DRAWS, seed: int = 0) -> Difference:
+    """Pooled mIoU of `a` minus that of `b`, paired: rooms and seeds are resampled together for both.
+
+    The figure of several seeds is the mean of theirs. A class that a draw of rooms lacks is left out of its mean.
+
+    Args:
+        a: (seeds, rooms, classes, classes) counts, rows = target.
+        b: of the same seeds and rooms.
+        draws: of the bootstrap; percentiles are taken of them.
+        seed: of the draws, which are the same for every pair of one shape.
+
+    Raises:
+        ValueError: other shapes, no counts, or a seed that counts nothing.
+
+    >>> right, wrong = torch.tensor([[[[2, 0], [0, 2]]] * 6]), torch.tensor([[[[1, 1], [1, 1]]] * 6])
+    >>> pooled_difference(right, wrong)
+    Difference(mean=0.6666666666666667, low=0.6666666666666667, high=0.6666666666666667)
+    """
+    for name, counts in (("a", a), ("b", b)):
+        if counts.ndim != 4 or counts.shape != a.shape or counts.shape[2] != counts.shape[3] or 0 in counts.shape:
+            raise ValueError(f"{name} is (seeds, rooms, classes, classes), both alike; not {tuple(counts.shape)}")
+        if counts.is_floating_point() or bool((counts.sum((1, 2, 3)) == 0).any()) or bool((counts < 0).any()):
+            raise ValueError(f"{name} holds counts, some for every seed; not {counts.dtype}")
+    seeds, rooms = a.shape[:2]
+    draw = np.random.default_rng(seed)
+    by_room = torch.from_numpy(draw.multinomial(rooms, np.full(rooms, 1 / rooms), size=draws)).double()
+    by_seed = torch.from_numpy(draw.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds).double()
+    even = torch.ones(1, rooms, dtype=torch.float64), torch.full((1, seeds), 1 / seeds, dtype=torch.float64)
+    mean = _pooled(a, *even) - _pooled(b, *even)
+    found = (_pooled(a, by_room, by_seed) - _pooled(b, by_room, by_seed)).numpy()
+    low, high = np.quantile(found[np.isfinite(found)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Difference(float(mean), float(low), float(high))
+
+
+def _pooled(counts: Tensor, by_room: Tensor, by_seed: Tensor) -> Tensor:
+    """(draws,) mean over seeds of the pooled mIoU, rooms (draws, rooms) and seeds (draws, seeds) weighted."""
+    pooled = torch.einsum("dr,srij->dsij", by_room, counts.double().cpu())
+    return (class_iou(pooled).nanmean(-1) * by_seed).sum(-1)

@@ -305,9 +305,14 @@ def _mixed_devices(by_arm: Mapping[str, Sequence[Entry]]) -> list[str]:
 
 
 def _settings(spec: RunSpec) -> list[str]:
-    """What of a task's options tells its tables apart: shots, ways, and how scores follow a published script."""
+    """What of a task's options tells its tables apart: shots, ways, labels, how scores follow a published script."""
     options = spec.options.get("task", {})
     found = [f"{name} {options[name]}" for name in ("shots", "ways") if options.get(name) is not None]
+    if "label_budget" in options:
+        words = " ".join(f"{value}" for name, value in options["label_budget"].items() if name != "stratified")
+        found.append(f"label budget {words} (our interpretation: the paper states none)")
+    if "folds" in options:
+        found.append(f"folds {', '.join(map(str, options['folds']))} of 6")
     published = options.get("score", {}).get("protocol")
     return [*found, *([f"scores {published}"] if published else [])]
 

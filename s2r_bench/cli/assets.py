@@ -153,6 +153,8 @@ def _folder(session: Session, name: str) -> Path:
 
     if name == "mini":
         raise UsageError("the world mini is made here, not read from files: there is nothing to verify")
+    if name == "s3dis":
+        raise UsageError("s3dis holds labelled rooms, no pairs; they are checked as they are read")
     if Path(name).is_dir():
         return Path(name)
     folder: Path | None = getattr(open_world(name, home=session.home), "folder", None)
@@ -167,4 +169,8 @@ def _here(home: Path, name: str) -> bool:
     if name == "mini":
         return True
     place = Path(os.environ.get(f"S2R_{name.upper()}") or home / "data" / name)
+    if name == "s3dis":
+        from s2r_bench.worlds.s3dis import layout_of
+
+        return layout_of(place) is not None
     return place.exists() if name == "sweethome3d" else (place / "cameras.json").is_file()

@@ -58,7 +58,7 @@ Offline = Annotated[
     bool, typer.Option("--offline", envvar="S2R_OFFLINE", help="Use no network.", rich_help_panel="Run")
 ]
 Data = Annotated[
-    str | None, typer.Option("--data", "-d", help="A world (mini, kinect) or a folder.", metavar="NAME|DIR")
+    str | None, typer.Option("--data", "-d", help="A world (mini, kinect, s3dis) or a folder.", metavar="NAME|DIR")
 ]
 Leakage = Annotated[
     bool, typer.Option("--allow-leakage", help="Score on scenes seen in training; stamped on the result.")

@@ -93,7 +93,7 @@ DATA_SETS = (
         licence="its own terms of use, to be agreed to in a form",
         source="http://buildingparser.stanford.edu/dataset.html (Stanford3dDataset_v1.2_Aligned_Version.zip)",
         layout="Area_1/hallway_1/Annotations/chair_1.txt; or Pointcept's arrays, or HDF5 blocks; docs/data.md",
-        command="",
+        command="s2r-bench evaluate -t segment -d PATH/Stanford3dDataset_v1.2_Aligned_Version",
     ),
     DataSet(
         name="DIR",

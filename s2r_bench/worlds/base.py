@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from s2r_bench.data.clouds import CloudSplit, LabelledClouds
 from s2r_bench.errors import UsageError
@@ -11,8 +11,12 @@ from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
 from s2r_bench.types import CadModel, DepthFrame
 
+if TYPE_CHECKING:
+    from s2r_bench.data.s3dis.archive import BlockArchive
+    from s2r_bench.data.s3dis.room import RoomSet
+
 Split = Literal["train", "val", "test"]
-WORLDS = ("mini", "kinect")
+WORLDS = ("mini", "kinect", "s3dis")
 
 
 class World(Protocol):
@@ -85,6 +89,27 @@ class HoldsObjects(Protocol):
 
 
 @runtime_checkable
+class HoldsLabelledRooms(Protocol):
+    """A world with rooms of six areas, every point of which has a class: a network learns on some areas, not on one."""
+
+    rooms_sensor: str
+    """What captured the rooms; "virtual sensor" in a simulated world."""
+
+    @property
+    def rooms_key(self) -> str:
+        """Changes whenever the rooms do; asking makes none."""
+        ...
+
+    def labelled_rooms(self) -> "RoomSet | BlockArchive":
+        """The rooms, made or found; or blocks that others have cut of them.
+
+        Raises:
+            DataError: they are damaged, or not what they should be.
+        """
+        ...
+
+
+@runtime_checkable
 class HoldsScans(Protocol):
     """A world with scanned objects of several classes, cut out of where they stand, background included."""
 
@@ -109,7 +134,7 @@ def is_made(world: World, splits: Iterable[Split]) -> bool:
 
 
 def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[str, Any] | None = None) -> World:
-    """The world `name`, or the folder of pairs at that path.
+    """The world `name`, or the folder of pairs, or of S3DIS, at that path.
 
     Args:
         name: one of WORLDS, or a path.
@@ -119,15 +144,22 @@ def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[
 
     Raises:
         UsageError: neither a world nor a folder.
-        DataError: the folder does not hold pairs.
+        DataError: the folder holds neither pairs nor S3DIS.
     """
     options = dict(options or {})
     if name in WORLDS:
         module = importlib.import_module(f"s2r_bench.worlds.{name}")
         world: World = module.open(preset=preset, home=home, options=options)
         return world
+    if Path(name).is_dir() and not (Path(name) / "cameras.json").is_file():
+        s3dis = importlib.import_module("s2r_bench.worlds.s3dis")
+        if s3dis.layout_of(Path(name)) is not None:
+            world = s3dis.open(preset=preset, home=home, options=options, folder=Path(name))
+            return world
     if Path(name).is_dir():
         module = importlib.import_module("s2r_bench.worlds.custom")
         world = module.open(folder=Path(name), preset=preset, home=home, options=options)
         return world
-    raise UsageError(f"there is no world or folder {name!r}. Worlds: {', '.join(WORLDS)}; or give a folder of pairs")
+    raise UsageError(
+        f"there is no world or folder {name!r}. Worlds: {', '.join(WORLDS)}; or give a folder of pairs, or of S3DIS"
+    )

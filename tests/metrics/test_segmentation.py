@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from s2r_metrics import confusion, confusions, fold_figures, mean_accuracy, miou, overall_accuracy
+from s2r_metrics import (
+    confusion,
+    confusions,
+    fold_figures,
+    mean_accuracy,
+    miou,
+    overall_accuracy,
+    pooled_difference,
+)
 from s2r_metrics.labels import class_accuracy, class_iou
 from s2r_metrics.segmentation import intersection_union_target
 
@@ -123,3 +131,51 @@ def test_what_is_no_fold():
         overall_accuracy(counts.float())
     with pytest.raises(ValueError, match="holds counts"):
         mean_accuracy(-counts)
+
+
+def naive_difference(a, b, draws, seed=0):
+    """Room by room and draw by draw."""
+    seeds, rooms = a.shape[:2]
+    draw = np.random.default_rng(seed)
+    by_room = draw.multinomial(rooms, np.full(rooms, 1 / rooms), size=draws)
+    by_seed = draw.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws)
+
+    def figure(counts, weights, of_seeds):
+        values = []
+        for matrices, times in zip(counts, of_seeds, strict=True):
+            pooled = sum(int(w) * matrix for w, matrix in zip(weights, matrices, strict=True))
+            values += [miou(pooled)] * int(times)
+        return sum(values) / len(values)
+
+    found = [figure(a, w, s) - figure(b, w, s) for w, s in zip(by_room, by_seed, strict=True)]
+    ones = np.ones(rooms, int), np.ones(seeds, int)
+    return figure(a, *ones) - figure(b, *ones), *np.quantile(found, [0.025, 0.975])
+
+
+def test_a_paired_difference_against_a_naive_bootstrap():
+    rng = np.random.default_rng(1)
+    b = torch.from_numpy(rng.integers(0, 30, (2, 7, 4, 4)))
+    a = b + torch.from_numpy(rng.integers(0, 20, (2, 7, 4))).diag_embed()
+    a[:, :, 3], b[:, :, 3], a[:, :, :, 3], b[:, :, :, 3] = 0, 0, 0, 0  # a class that no room has
+    found = pooled_difference(a, b, draws=60)
+    np.testing.assert_allclose((found.mean, found.low, found.high), naive_difference(a, b, 60), atol=1e-12)
+    assert found.excludes_zero
+    back = pooled_difference(b, a, draws=60)
+    assert (back.mean, back.low) == (-found.mean, pytest.approx(-found.high))
+    same = pooled_difference(a, a)
+    assert (same.mean, same.low, same.high) == (0, 0, 0)
+    assert not same.excludes_zero
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "told"),
+    [
+        (torch.ones(2, 3, 4, 4), torch.ones(2, 3, 4, 4), "holds counts"),
+        (torch.ones(1, 3, 4, 4).long(), torch.ones(2, 3, 4, 4).long(), "b is"),
+        (torch.ones(3, 4, 4).long(), torch.ones(3, 4, 4).long(), "a is"),
+        (torch.ones(1, 3, 4, 4).long(), torch.zeros(1, 3, 4, 4).long(), "b holds counts"),
+    ],
+)
+def test_what_cannot_be_compared(a, b, told):
+    with pytest.raises(ValueError, match=told):
+        pooled_difference(a, b)

@@ -28,6 +28,8 @@ POINTS = 4096
 class BlockArchive:
     """The archive: which rooms its blocks are of at once, the blocks when asked for."""
 
+    classes = CLASSES
+
     def __init__(self, root: Path, *, points: int = POINTS) -> None:
         """Open the archive at `root`; no block is read.
 

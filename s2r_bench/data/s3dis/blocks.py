@@ -6,7 +6,7 @@ ceil((extent - 1) / stride) + 1 of them along each; a window holds the points on
 them again.
 
     channels 0:3   metres: x and y from the middle of the window (the least of the drawn points + 0.5), z over the floor
-    channels 3:6   red, green, blue, 0 to 1
+    channels 3:6   red, green, blue, 0 to 1; all 0 in rooms without colours
     channels 6:9   x, y, z as a share of the room's extent, 0 to 1
 """
 
@@ -64,7 +64,7 @@ class Blocks:
 
     Attributes:
         data: (B, P, 9) float32.
-        labels: (B, P) uint8 index into CLASSES.
+        labels: (B, P) uint8 index into the rooms' classes.
         rooms: the room of each block.
         sources: (B, P) int64: which point of its room each is; None where that is not known.
     """
@@ -101,7 +101,8 @@ def cut_blocks(room: Room, cut: Cut = TRAIN, *, seed: int = 0) -> Blocks:
             continue
         rng = rng_of(seed, "block", room.name, *window)
         for chosen in _drawn(inside, cut, rng):
-            data.append(_channels(points[chosen], room.colours[chosen], extent, cut.block))
+            colours = None if room.colours is None else room.colours[chosen]
+            data.append(_channels(points[chosen], colours, extent, cut.block))
             sources.append(chosen)
     if not data:
         raise DataError(f"{room.name}: no window of {cut.block:g} m holds {cut.least} of its {len(points)} points")
@@ -109,9 +110,9 @@ def cut_blocks(room: Room, cut: Cut = TRAIN, *, seed: int = 0) -> Blocks:
     return Blocks(np.stack(data), room.labels[drawn], (room.name,) * len(data), drawn)
 
 
-def class_counts(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(B, 13): how many points of each class each of (B, P) blocks holds."""
-    return np.stack([np.bincount(row, minlength=len(CLASSES)) for row in labels]).astype(np.int64)
+def class_counts(labels: NDArray[np.uint8], classes: int = len(CLASSES)) -> NDArray[np.int64]:
+    """(B, classes): how many points of each class each of (B, P) blocks holds."""
+    return np.stack([np.bincount(row, minlength=classes) for row in labels]).astype(np.int64)
 
 
 def joined(parts: list[Blocks]) -> Blocks:
@@ -149,7 +150,10 @@ def _drawn(inside: NDArray[np.int64], cut: Cut, rng: np.random.Generator) -> Ite
         yield np.concatenate([inside, rng.choice(inside, cut.points - count)])
 
 
-def _channels(points: FloatArray, colours: NDArray[np.uint8], extent: FloatArray, block: float) -> NDArray[np.float32]:
+def _channels(
+    points: FloatArray, colours: NDArray[np.uint8] | None, extent: FloatArray, block: float
+) -> NDArray[np.float32]:
     centred = points.copy()
     centred[:, :2] -= points[:, :2].min(0) + block / 2
-    return np.concatenate([centred, colours / 255.0, points / extent], axis=1).astype(np.float32)
+    shades = np.zeros_like(points) if colours is None else colours / 255.0
+    return np.concatenate([centred, shades, points / extent], axis=1).astype(np.float32)

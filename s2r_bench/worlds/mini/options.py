@@ -14,8 +14,11 @@ METRES_PER_UNIT = 0.0001
 FARTHEST_STORED_M = 6.5  # of 16 bits at 0.1 mm
 
 SCANS_VERSION = 1  # the same for scanned objects, which no other data depend on
+LABELLED_VERSION = 1  # and for labelled rooms
 
-Part = Literal["train", "val", "test", "corpus", "captured-train", "captured-test", "scanned-train", "scanned-test"]
+Part = Literal[
+    "train", "val", "test", "corpus", "captured-train", "captured-test", "scanned-train", "scanned-test", "labelled"
+]
 FIRST_OBJECT: dict[Part, int] = {
     "train": 0,
     "val": 300_000,
@@ -25,7 +28,17 @@ FIRST_OBJECT: dict[Part, int] = {
     "captured-test": 700_000,
     "scanned-train": 800_000,
     "scanned-test": 900_000,
+    "labelled": 1_000_000,
 }
+
+
+class LabelledOptions(Options):
+    """Sizes of the labelled rooms. Nothing else of the world depends on them, and so neither does its key."""
+
+    rooms: int = Field(6, ge=1, description="rooms of an area, on average: the areas have more or fewer")
+    stands: int = Field(2, ge=1, description="places in a room from which is captured")
+    views: int = Field(8, ge=1, description="views from each place, all around")
+    voxel: float = Field(0.04, gt=0, description="one point for each occupied voxel of this edge, metres")
 
 
 class ScanSetOptions(Options):
@@ -56,6 +69,7 @@ class MiniOptions(Options):
     captured_test_per_category: int = Field(24, ge=1)
     object_distance: float = Field(1.5, gt=0, description="of single objects' cameras, in the rooms' usual distance")
     sensor: SensorOptions = SensorOptions()
+    labelled: LabelledOptions = LabelledOptions()
     scans: ScanSetOptions = ScanSetOptions()
     workers: int = Field(0, ge=0, description="processes that generate; 0: S2R_WORKERS, else one a core")
 
@@ -72,6 +86,7 @@ class MiniOptions(Options):
             "captured_train_per_category": 1,
             "captured_test_per_category": 1,
             "sensor": {"matching": {"disparities": 48}},
+            "labelled": {"rooms": 1, "stands": 1, "views": 4, "voxel": 0.06},
             "scans": {
                 "train_per_class": 5,
                 "test_per_class": 2,
@@ -93,6 +108,7 @@ class MiniOptions(Options):
             "captured_train_per_category": 30,
             "captured_test_per_category": 30,
             "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
+            "labelled": {"rooms": 20, "stands": 3, "voxel": 0.02},
             "scans": {"train_per_class": 60, "test_per_class": 40, "views": 6, "voxel": 0.01},
         },
         "paper": {
@@ -107,20 +123,27 @@ class MiniOptions(Options):
             "captured_train_per_category": 100,
             "captured_test_per_category": 60,
             "sensor": {"oversampling": 3, "matching": {"disparities": 112}},
+            "labelled": {"rooms": 45, "stands": 5, "voxel": 0.01},
             "scans": {"train_per_class": 80, "test_per_class": 60, "views": 10, "voxel": 0.005},
         },
     }
 
     @property
     def key(self) -> str:
-        """Names the content: any option but `workers`, and the version of the code, change it. Scans have their own."""
-        text = self.model_dump_json(exclude={"workers", "scans"}) + f"|{VERSION}"
+        """Names the content: its options and the version of the code. Scans and labelled rooms have their own."""
+        text = self.model_dump_json(exclude={"workers", "scans", "labelled"}) + f"|{VERSION}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def scans_key(self) -> str:
         """Names the scanned objects: their options, those of the world, and the versions of the code of both."""
         text = f"{self.key}|{self.scans.model_dump_json()}|{SCANS_VERSION}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def labelled_key(self) -> str:
+        """Names the content of the labelled rooms: their options, those of the world, and the versions of the code."""
+        text = f"{self.key}|{self.labelled.model_dump_json()}|{LABELLED_VERSION}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def rooms(self, split: str) -> int:

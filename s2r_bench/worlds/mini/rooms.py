@@ -25,7 +25,7 @@ def make_room(scene_id: str, room_seed: int, first_object: int, category: str) -
     dice = Dice(rng)
     target = make_furniture(category, first_object)
     turn = dice.between(-35, 35) + dice.pick([0, 0, 0, 90, -90])
-    placed = [_placed(target, turn, 0.0, 0.0)]
+    placed = [placed_model(target, turn, 0.0, 0.0)]
     size = placed[0][1]
     rear = float(size[0, 2]) - dice.between(0.02, 0.9)
     left, right = -dice.between(1.3, 2.4), dice.between(1.3, 2.4)
@@ -39,7 +39,7 @@ def make_room(scene_id: str, room_seed: int, first_object: int, category: str) -
             placed.append(spot)
     bodies = _shell((left, right, rear), dice)
     for instance, (model, (pose, _)) in enumerate(zip(objects, placed, strict=True), start=1):
-        bodies.extend(_bodies(model, pose, instance, dice))
+        bodies.extend(furniture_bodies(model, pose, instance, dice))
     names = ("room", *(model.model.id for model in objects))
     return Scene(scene_id, tuple(bodies), names, size.mean(axis=0), float(np.linalg.norm(size[1] - size[0])))
 
@@ -61,7 +61,7 @@ def make_stage(scene_id: str, mesh: Mesh, name: str, seed: int, parts: Furniture
     if parts is None:
         bodies.append(Body(mesh, draw_material(dice), 1))
     else:
-        bodies.extend(_bodies(parts, np.eye(4), 1, dice))
+        bodies.extend(furniture_bodies(parts, np.eye(4), 1, dice))
     return Scene(scene_id, tuple(bodies), ("room", name), bounds.mean(axis=0), float(np.linalg.norm(np.ptp(bounds, 0))))
 
 
@@ -71,7 +71,8 @@ def draw_material(dice: Dice) -> Material:
     return Material(albedo, dice.between(0.4, 0.85) if dice.chance(1 / 6) else dice.between(0.0, 0.15))
 
 
-def _bodies(model: FurnitureModel, pose: FloatArray, instance: int, dice: Dice) -> list[Body]:
+def furniture_bodies(model: FurnitureModel, pose: FloatArray, instance: int, dice: Dice) -> list[Body]:
+    """The bodies of a model at `pose`, one for each kind of part, with materials drawn by the dice."""
     bodies = []
     for kind in KINDS:
         mesh = model.of_kind(kind)
@@ -83,7 +84,7 @@ def _bodies(model: FurnitureModel, pose: FloatArray, instance: int, dice: Dice) 
     return bodies
 
 
-def _placed(model: FurnitureModel, degrees: float, x: float, z: float) -> tuple[FloatArray, FloatArray]:
+def placed_model(model: FurnitureModel, degrees: float, x: float, z: float) -> tuple[FloatArray, FloatArray]:
     """Pose and (2, 3) bounds of a model turned about the upright axis and set at (x, z)."""
     angle = np.radians(degrees)
     pose = np.eye(4)
@@ -100,26 +101,28 @@ def _spot(
     left, right, rear = walls
     for _ in range(12):
         front = dice.chance(0.2)
-        pose, bounds = _placed(model, dice.pick([0, 90, -90, 180]) + dice.between(-12, 12), 0.0, 0.0)
+        pose, bounds = placed_model(model, dice.pick([0, 90, -90, 180]) + dice.between(-12, 12), 0.0, 0.0)
         half = (bounds[1] - bounds[0]) / 2
         x = dice.between(left + half[0], max(right - half[0], left + half[0] + 0.01))
         z = dice.between(0.3, 1.0) if front else rear + half[2] + dice.between(0.02, 0.6)
         if front and (bounds[1, 1] > 0.9 or half.max() > 0.45):
             continue  # a tall or large thing in front would fill the view
-        pose, bounds = _placed_at(pose, bounds, x, z)
-        if not any(_overlap(bounds, other) for _, other in placed) and bounds[1, 2] < 1.5:
+        pose, bounds = placed_at(pose, bounds, x, z)
+        if not any(overlap(bounds, other) for _, other in placed) and bounds[1, 2] < 1.5:
             return pose, bounds
     return None
 
 
-def _placed_at(pose: FloatArray, bounds: FloatArray, x: float, z: float) -> tuple[FloatArray, FloatArray]:
+def placed_at(pose: FloatArray, bounds: FloatArray, x: float, z: float) -> tuple[FloatArray, FloatArray]:
+    """Pose and bounds, both moved along the floor."""
     shift = np.array([x, 0.0, z])
     moved = pose.copy()
     moved[:3, 3] += shift
     return moved, bounds + shift
 
 
-def _overlap(a: FloatArray, b: FloatArray, gap: float = 0.03) -> bool:
+def overlap(a: FloatArray, b: FloatArray, gap: float = 0.03) -> bool:
+    """Whether two boxes (2, 3) come nearer to each other than `gap` metres, seen from above."""
     return bool(((a[0, [0, 2]] < b[1, [0, 2]] + gap) & (b[0, [0, 2]] < a[1, [0, 2]] + gap)).all())
 
 

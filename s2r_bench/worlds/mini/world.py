@@ -10,6 +10,8 @@ import numpy as np
 
 from s2r_bench import workers
 from s2r_bench.data.clouds import CloudSplit, LabelledClouds
+from s2r_bench.data.s3dis.archive import BlockArchive
+from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import FrameSeed, frame_seeds
 from s2r_bench.simulator import PairSet
@@ -17,6 +19,7 @@ from s2r_bench.types import CATEGORIES, CadModel, DepthFrame
 from s2r_bench.worlds.base import ObjectSplit, Split
 from s2r_bench.worlds.mini.build import build_pairs
 from s2r_bench.worlds.mini.furniture import make_object
+from s2r_bench.worlds.mini.labelled.build import labelled_rooms
 from s2r_bench.worlds.mini.objects import OBJECT, CaptureJob, captured_depths, object_frames, object_stage
 from s2r_bench.worlds.mini.options import FIRST_OBJECT, MiniOptions
 from s2r_bench.worlds.mini.scans import scan_scenes, scanned
@@ -29,6 +32,7 @@ class MiniWorld:
     name: str = "mini"
     sensor: str = "virtual sensor"
     owns_sensor: ClassVar[bool] = True
+    rooms_sensor: str = "virtual sensor"
 
     def __init__(self, options: MiniOptions, preset: str, home: Path) -> None:
         self.options = options
@@ -69,6 +73,21 @@ class MiniWorld:
             raise UsageError(f"the mini world has no objects {split!r}; there are: {', '.join(counts)}")
         first = FIRST_OBJECT[split] + (self.options.seed * 10_000) % 90_000
         return [make_object(category, first + i) for category in CATEGORIES for i in range(counts[split])]
+
+    @property
+    def rooms_key(self) -> str:
+        """Changes whenever the labelled rooms do."""
+        return self.options.labelled_key
+
+    def labelled_rooms(self) -> RoomSet | BlockArchive:
+        """Captured rooms of six areas, every point with its class; made on first use (tiny: a minute on two cores).
+
+        Their furniture and scenes are no other split's. The world's key does not depend on them.
+
+        Raises:
+            EnvironmentLacksError: a generating process died.
+        """
+        return labelled_rooms(self.options, self.folder / f"rooms-{self.rooms_key}")
 
     def recapture(self, pairs: PairSet, index: int, seed: int) -> DepthFrame:
         """Capture the view of pair `index` again in the same session: the same calibration, other noise.

@@ -128,6 +128,7 @@ ClassifyOptions.presets = {
         # minutes has to see in its partial clouds what it is asked about later
         "pretrain": {
             **PretrainOptions.presets["tiny"],
+            "train": {**PretrainOptions.presets["tiny"]["train"], "steps": 900},
             "margin": 1.1,
             "floor": -0.05,
             "frame": "partial",

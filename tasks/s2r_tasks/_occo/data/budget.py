@@ -114,6 +114,7 @@ def choose(
     *,
     seed: int,
     class_counts: NDArray[np.int64] | None = None,
+    classes: Sequence[str] = CLASSES,
 ) -> Subset:
     """The subset of a budget.
 
@@ -122,7 +123,8 @@ def choose(
         rooms: the room of every block of the data set, of all areas.
         areas: those that are trained on.
         seed: decides the draw.
-        class_counts: (B, 13) points of each class in each block; k_shot needs them.
+        class_counts: (B, classes) points of each class in each block; k_shot needs them.
+        classes: their names, in this order.
 
     Raises:
         DataError: there are no blocks of these areas, or fewer rooms in one than are asked for.
@@ -137,7 +139,7 @@ def choose(
         raise DataError(f"there are no blocks of area {empty[0] if empty else 'any'} among {len(rooms)}")
     shortfall: dict[str, int] = {}
     if isinstance(budget, KShot):
-        blocks, shortfall = _k_shot(budget, of_areas, class_counts, len(rooms), seed)
+        blocks, shortfall = _k_shot(budget, of_areas, class_counts, len(rooms), seed, classes)
     elif isinstance(budget, Fraction) and budget.unit == "block":
         blocks = [block for name, pool in _strata(of_areas, budget) for block in _share(pool, budget.value, seed, name)]
     else:
@@ -163,6 +165,7 @@ def subset_for(
     *,
     seed: int,
     class_counts: NDArray[np.int64] | None = None,
+    classes: Sequence[str] = CLASSES,
 ) -> Subset:
     """The subset in a file; where there is none it is drawn and written. Arguments: as `choose`.
 
@@ -170,7 +173,7 @@ def subset_for(
         DataError: as `choose`, or the file is damaged, or of another budget, seed, fold or data set.
     """
     if not path.is_file():
-        found = choose(budget, rooms, areas, seed=seed, class_counts=class_counts)
+        found = choose(budget, rooms, areas, seed=seed, class_counts=class_counts, classes=classes)
         write_json(path, {"schema": SCHEMA, **asdict(found)})
         return found
     found = read_subset(path)
@@ -236,14 +239,19 @@ def _order(pool: list[Any], seed: int, name: object) -> list[Any]:
 
 
 def _k_shot(
-    budget: KShot, of_areas: dict[int, list[int]], counts: NDArray[np.int64] | None, total: int, seed: int
+    budget: KShot,
+    of_areas: dict[int, list[int]],
+    counts: NDArray[np.int64] | None,
+    total: int,
+    seed: int,
+    classes: Sequence[str],
 ) -> tuple[list[int], dict[str, int]]:
-    if counts is None or counts.shape != (total, len(CLASSES)):
-        raise UsageError(f"k_shot needs the points of each class in each block, ({total}, {len(CLASSES)})")
+    if counts is None or counts.shape != (total, len(classes)):
+        raise UsageError(f"k_shot needs the points of each class in each block, ({total}, {len(classes)})")
     blocks = np.array([index for pool in of_areas.values() for index in pool])
     chosen: set[int] = set()
     shortfall = {}
-    for label, name in enumerate(CLASSES):
+    for label, name in enumerate(classes):
         shows = blocks[counts[blocks, label] * COVERS >= np.maximum(counts[blocks].sum(1), 1)]
         drawn = _order(shows.tolist(), seed, name)[: budget.blocks_per_class]
         chosen |= set(drawn)

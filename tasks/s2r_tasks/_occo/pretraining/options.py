@@ -86,7 +86,7 @@ PretrainOptions.presets = {
     "tiny": {
         "views": 4,
         "stored": 1024,
-        "train": {**_SHORT, "steps": 900, "batch": 8, "lr": 1e-3, "clip": 10.0},
+        "train": {**_SHORT, "steps": 1000, "batch": 8, "lr": 1e-3, "clip": 10.0},
         "falls": (),
     },
     "small": {
