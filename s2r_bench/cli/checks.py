@@ -35,7 +35,7 @@ def examine(home: Path) -> list[Check]:
         _open3d,
         *(
             lambda name=name: _package(name)
-            for name in ("cv2", "diffusers", "accelerate", "scipy", "pandas", "trimesh")
+            for name in ("cv2", "diffusers", "accelerate", "scipy", "h5py", "pandas", "trimesh")
         ),
         lambda: _disk(home),
         _threads,

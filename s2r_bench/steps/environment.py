@@ -9,7 +9,10 @@ from s2r_bench import __version__
 from s2r_bench.errors import EnvironmentLacksError, UsageError
 
 DEVICES = ("auto", "cpu", "cuda")
-PACKAGES = ("torch", "diffusers", "accelerate", "numpy", "scipy", "open3d", "open3d-cpu", "opencv-python-headless")
+PACKAGES = (
+    *("torch", "diffusers", "accelerate", "numpy", "scipy", "h5py"),
+    *("open3d", "open3d-cpu", "opencv-python-headless"),
+)
 
 
 def pick_device(wanted: str) -> str:

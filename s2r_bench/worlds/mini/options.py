@@ -88,9 +88,9 @@ class MiniOptions(Options):
             "sensor": {"matching": {"disparities": 48}},
             "labelled": {"rooms": 1, "stands": 1, "views": 4, "voxel": 0.06},
             "scans": {
-                "train_per_class": 4,
+                "train_per_class": 5,
                 "test_per_class": 2,
-                "views": 2,
+                "views": 1,
                 "voxel": 0.03,
                 "points": 128,
                 "fewest": 32,

@@ -128,12 +128,13 @@ ClassifyOptions.presets = {
         # minutes has to see in its partial clouds what it is asked about later
         "pretrain": {
             **PretrainOptions.presets["tiny"],
+            "train": {**PretrainOptions.presets["tiny"]["train"], "steps": 900},
             "margin": 1.1,
             "floor": -0.05,
             "frame": "partial",
             "turn_deg": 180.0,
         },
-        "finetune": {"epochs": 15, "watched": 0, "train": {**_SHORT, "batch": 10, "lr": 1e-3, "clip": 10.0}},
+        "finetune": {"epochs": 11, "watched": 0, "train": {**_SHORT, "batch": 10, "lr": 1e-3, "clip": 10.0}},
     },
     "small": {
         "networks": ClassifyNetworks.presets["small"],
