@@ -191,7 +191,9 @@ class Keys(Shelf):
         super().__init__(Path())
         self.found: dict[str, str] = {}
 
-    def folder(self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str = "") -> Path:
+    def folder(
+        self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str = "", wait: bool = True
+    ) -> Path:
         origin = str(inputs.get("origin", "")).partition("/")[0]
         key = content_key({"kind": kind, **inputs})
         self.found[f"{kind.removeprefix('recon-')} {origin}".strip()] = key

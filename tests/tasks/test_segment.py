@@ -328,7 +328,9 @@ class Keys(Shelf):
         super().__init__(Path())
         self.found: dict[str, str] = {}
 
-    def folder(self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str = "") -> Path:
+    def folder(
+        self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str = "", wait: bool = True
+    ) -> Path:
         key = content_key({"kind": kind, **inputs})
         self.found[kind.removeprefix("segment-")] = key
         return self.root / key
