@@ -91,6 +91,9 @@ def fit_jobs(
     return config, [FitJob(found, world, options, s, budget, device, dict(config.world.options)) for s in config.seeds]
 
 
+_LACKS = {"shots": "takes no number of captured samples", "ways": "has no episodes"}
+
+
 def task_options(task: str, text: str | None, ways: int | None) -> dict[str, Any]:
     """What --shots and --ways say, as options of the task.
 
@@ -109,5 +112,5 @@ def task_options(task: str, text: str | None, ways: int | None) -> dict[str, Any
         fields = registry.module(registry.TASKS, task).task.options_type.model_fields
         for name in wanted:
             if name not in fields:
-                raise UsageError(f"--{name}: the task {task!r} learns from no captured samples; leave it out")
+                raise UsageError(f"--{name}: the task {task!r} {_LACKS[name]}; leave it out")
     return wanted

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from naming_shelf import NamingShelf
 
 from s2r_bench import workers
 from s2r_bench.engine.checkpoint import write_tensors
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.geometry import occupancy
-from s2r_bench.records import content_key
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm
 from s2r_bench.types import CATEGORIES, CadModel, Mesh
@@ -184,26 +184,10 @@ LEARNED = {"vae", "latents", *TRAINED}
 EVERY = {"labelled", *CLOUDS, *LEARNED}
 
 
-class Keys(Shelf):
-    """Names folders and makes none."""
-
-    def __init__(self) -> None:
-        super().__init__(Path())
-        self.found: dict[str, str] = {}
-
-    def folder(
-        self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str = "", wait: bool = True
-    ) -> Path:
-        origin = str(inputs.get("origin", "")).partition("/")[0]
-        key = content_key({"kind": kind, **inputs})
-        self.found[f"{kind.removeprefix('recon-')} {origin}".strip()] = key
-        return self.root / key
-
-
 def keys() -> dict[str, str]:
     """Kind of folder -> its key, of a world without objects."""
     world: Any = SimpleNamespace(key="none", objects=lambda split: [])
-    shelf, arm, few = Keys(), Arm("no-sim", list, identity="clean"), SimpleNamespace(shapes=[])
+    shelf, arm, few = NamingShelf(), Arm("no-sim", list, identity="clean"), SimpleNamespace(shapes=[])
     line = pipeline.Pipeline(ReconOptions.preset("smoke"), world, shelf)
     vae = line._vae(CATEGORIES)
     latents = line._latents(vae, [])

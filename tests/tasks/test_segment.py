@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from naming_shelf import NamingShelf
 from torch import Tensor, nn
 
 from s2r_bench.data.s3dis.blocks import Blocks, Cut, cut_blocks
 from s2r_bench.data.s3dis.room import Room, RoomSet
 from s2r_bench.errors import DataError, S2RError, UsageError
-from s2r_bench.records import content_key
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm
 from s2r_bench.types import DepthFrame
@@ -321,24 +321,9 @@ def test_matrices_come_back_and_arms_are_compared_in_pairs(tmp_path: Path) -> No
         read_matrices(tmp_path / "a" / segment.KEPT)
 
 
-class Keys(Shelf):
-    """Names folders and makes none."""
-
-    def __init__(self) -> None:
-        super().__init__(Path())
-        self.found: dict[str, str] = {}
-
-    def folder(
-        self, kind: str, inputs: Mapping[str, Any], make: Callable[[Path], None], what: str = "", wait: bool = True
-    ) -> Path:
-        key = content_key({"kind": kind, **inputs})
-        self.found[kind.removeprefix("segment-")] = key
-        return self.root / key
-
-
 def keys() -> dict[str, str]:
     """Kind of folder -> its key."""
-    shelf = Keys()
+    shelf = NamingShelf()
     none = RoomSet(NAMES, {}, lambda path: room_of(), "")
     world: Any = SimpleNamespace(rooms_key="none", labelled_rooms=lambda: none)
     line = pipeline.Pipeline(SMOKE, world, shelf)
