@@ -9,8 +9,8 @@ import torch
 from s2r_tasks._disco import edm
 from s2r_tasks._disco.augment import CloudOptions, PoseOptions, cluster_labels, moved, perturbed, random_pose
 from s2r_tasks._disco.denoiser import Denoiser, DenoiserOptions, denoising_loss
-from s2r_tasks._disco.planes import AXES, RollOut, cells, place, pooled, sampled, spread
-from s2r_tasks._disco.points import EMBEDDED, embedded
+from s2r_tasks._disco.planes import AXES, RollOut, cells, joined, laid_out, place, pooled, sampled, spread
+from s2r_tasks._disco.points import EMBEDDED, PlaneUNet, embedded
 from s2r_tasks._disco.vae import TriplaneVae, VaeOptions, vae_loss
 
 VAE = VaeOptions(side=16, latent=2, hidden=16, blocks=2, width=8, start=4, depth=2)
@@ -57,7 +57,7 @@ def test_sampling_reads_the_axes_of_each_plane() -> None:
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("side", [2, 3, 8])
+@pytest.mark.parametrize("side", [1, 2, 3, 8])
 def test_roll_out_convolves_a_plane_beside_what_the_others_hold_along_the_shared_axis(side: int) -> None:
     torch.manual_seed(0)
     layer = RollOut(2).double()
@@ -72,6 +72,32 @@ def test_roll_out_convolves_a_plane_beside_what_the_others_hold_along_the_shared
             beside.append(wide.expand(-1, -1, side, side))
         expected = layer.conv.conv(torch.cat(beside, 1))
         torch.testing.assert_close(layer(planes)[:, own], expected)
+
+
+def test_gradients_that_are_written_out_are_the_functions_own() -> None:
+    torch.manual_seed(0)
+    layer = RollOut(2).double()
+    planes = torch.randn(2, 3, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(layer, (planes,))
+    index, features = cells(points(2, 30), 4), torch.randn(2, 30, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: pooled(x, index, 4), (features,))
+
+
+def test_points_that_are_equally_large_share_the_gradient_of_their_cell() -> None:
+    features = torch.tensor([[[1.0], [1.0], [0.5]]], requires_grad=True)
+    pooled(features, torch.zeros(1, 3, 3, dtype=torch.long), 2).sum().backward()
+    assert features.grad is not None
+    torch.testing.assert_close(features.grad.flatten(), torch.tensor([4.5, 4.5, 0.0]))  # 3 points, 3 planes
+
+
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_planes_do_not_depend_on_how_they_lie_in_memory(side: int) -> None:
+    torch.manual_seed(0)
+    network = PlaneUNet(2, 4, 3, 1, groups=2)
+    planes = torch.randn(2, 3, 2, side, side)
+    torch.testing.assert_close(network(laid_out(planes)), network(planes))
+    torch.testing.assert_close(laid_out(planes), planes, rtol=0, atol=0)
+    torch.testing.assert_close(joined(planes, 2 * planes), torch.cat([planes, 2 * planes], 2), rtol=0, atol=0)
 
 
 def test_embedding_has_no_raw_coordinates() -> None:

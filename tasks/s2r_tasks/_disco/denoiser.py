@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from s2r_bench.options import Options
 from s2r_tasks._disco.edm import denoised, loss_weight, training_sigma
-from s2r_tasks._disco.planes import PlaneConv, PlaneNorm, RollOut, resized, stacked
+from s2r_tasks._disco.planes import PlaneConv, PlaneNorm, RollOut, joined, laid_out, resized, stacked
 from s2r_tasks._disco.points import PointPlanes
 
 
@@ -81,7 +81,7 @@ class Denoiser(nn.Module):
     def conditioned(self, latent: Tensor, level: Tensor, condition: Tensor, category: Tensor) -> Tensor:
         """The same with the cloud's planes at hand."""
         about = self.time(_waves(level, self.options.embedding)) + self.category(category)
-        planes = torch.cat([self.enter(latent), condition], 2)
+        planes = joined(self.enter(laid_out(latent)), condition)
         kept: list[Tensor] = []
         for number, block in enumerate(self.down):
             if number:
@@ -90,7 +90,7 @@ class Denoiser(nn.Module):
             kept.append(planes)
         planes = self.middle(planes, about)
         for number in range(len(self.up) - 1, -1, -1):
-            planes = self.up[number](torch.cat([kept[number], resized(planes, kept[number].shape[-1])], 2), about)
+            planes = self.up[number](joined(kept[number], resized(planes, kept[number].shape[-1])), about)
         out: Tensor = self.leave(nn.functional.silu(self.norm(planes)))
         return out
 

@@ -1,8 +1,11 @@
 """Three feature planes of a cube: where points fall on them, pooling, sampling, and convolutions that let them talk.
 
 Points lie in the object frame, longest side of the shape in [-1, 1]. Planes are (B, 3, C, R, R), in the order
-xz, xy, yz; rows go with the second axis of the pair, columns with the first.
+xz, xy, yz; rows go with the second axis of the pair, columns with the first. On a CPU they are kept with channels
+innermost (`laid_out`), so that convolutions need not turn what they read.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,16 +29,44 @@ def spread(features: Tensor, index: Tensor, side: int, reduce: str) -> Tensor:
     """(B, 3, C, side, side): point features (B, N, C) gathered on the planes by "mean" or "amax"; empty cells are 0."""
     count = len(features)
     planes = [_gathered(features, index[:, plane], side, reduce)[0] for plane in range(3)]
-    return torch.stack([plane.view(count, side, side, -1).permute(0, 3, 1, 2) for plane in planes], 1)
+    return torch.stack([plane.view(count, side, side, -1) for plane in planes], 1).permute(0, 1, 4, 2, 3)
 
 
 def pooled(features: Tensor, index: Tensor, side: int) -> Tensor:
     """(B, N, C): the largest feature of each point's cell, added over the planes (local pooling)."""
-    total = torch.zeros_like(features)
-    for plane in range(3):
-        cell, rows = _gathered(features, index[:, plane], side, "amax")
-        total = total + cell.gather(0, rows).view_as(features)
-    return total
+    found: Tensor = _Pooled.apply(features, index, side)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Pooled(torch.autograd.Function):
+    """`pooled` with its gradient, which goes to those who are the largest of their cell, in equal parts.
+
+    PyTorch's own gradient of the largest of a cell takes three times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, index: Tensor, side: int) -> Tensor:
+        total, kept = torch.zeros_like(features), []
+        for plane in range(3):
+            cell, rows = _gathered(features, index[:, plane], side, "amax")
+            largest = cell.gather(0, rows).view_as(features)
+            total += largest
+            kept += [rows[:, :1], features == largest]
+        ctx.save_for_backward(*kept)
+        ctx.cells = len(features) * side * side
+        return total
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        flat = gradients[0].reshape(-1, gradients[0].shape[-1])
+        total = torch.zeros_like(flat)
+        for column, largest in zip(ctx.saved_tensors[::2], ctx.saved_tensors[1::2], strict=True):
+            rows, mine = column.expand_as(flat), largest.view_as(flat)
+            empty = flat.new_zeros(ctx.cells, flat.shape[1])
+            share = empty.scatter_add(0, rows, flat) / empty.scatter_add(0, rows, mine.to(flat)).clamp_min(1)
+            total.addcmul_(share.gather(0, rows), mine.to(flat))
+        return total.view_as(gradients[0]), None, None
 
 
 def _gathered(features: Tensor, index: Tensor, side: int, reduce: str) -> tuple[Tensor, Tensor]:
@@ -72,6 +103,18 @@ def stacked(flat: Tensor) -> Tensor:
     return flat.view(-1, 3, *flat.shape[1:])
 
 
+def joined(*planes: Tensor) -> Tensor:
+    """Channels of planes of one side beside each other."""
+    return stacked(torch.cat([some.flatten(0, 1) for some in planes], 1))
+
+
+def laid_out(planes: Tensor) -> Tensor:
+    """The same planes as convolutions read them fastest: on a CPU with channels innermost, elsewhere as they come."""
+    if planes.device.type != "cpu":
+        return planes.contiguous()
+    return stacked(planes.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+
+
 class PlaneConv(nn.Module):
     """A convolution of each plane by itself, the same for all three."""
 
@@ -99,21 +142,79 @@ class RollOut(nn.Module):
         """(B, 3, C, R, R) -> the same shape."""
         own, one, two = torch.split(self.conv.conv.weight, planes.shape[2], 1)
         flat = nn.functional.conv2d(planes.flatten(0, 1), own.contiguous(), self.conv.conv.bias, padding=1)
-        first, second = planes.mean(-2), planes.mean(-1)  # lines along the first and the second axis of a plane
-        (x_of_xz, x_of_xy, y_of_yz), (z_of_xz, y_of_xy, z_of_yz) = first.unbind(1), second.unbind(1)
-        # each plane beside the others in their order; AXES says along which axis they meet
-        columns = [*_lines([x_of_xy, x_of_xz], one), *_lines([y_of_xy], two)]
-        rows = [*_lines([z_of_yz, y_of_yz], two.transpose(2, 3)), *_lines([z_of_xz], one.transpose(2, 3))]
-        return stacked(flat) + torch.stack(columns, 1) + torch.stack(rows, 1).transpose(3, 4)
+        columns, rows = _met(planes, one, two)
+        out: Tensor = stacked(_WithLines.apply(flat, columns, rows))  # type: ignore[no-untyped-call]
+        return out
 
 
-def _lines(lines: list[Tensor], weight: Tensor) -> list[Tensor]:
-    """A 3 x 3 convolution, zeros around, of planes that are (B, C, R) along columns and constant across."""
-    side, width = lines[0].shape[-1], len(weight)
-    taps = torch.cat([weight[:, :, 1:].sum(2), weight.sum(2), weight[:, :, :2].sum(2)])
-    found = nn.functional.conv1d(torch.cat(lines), taps, padding=1)[:, :, None]
-    top, middle, bottom = torch.split(found, width, 1)
-    return list(torch.cat([top, middle.expand(-1, -1, side - 2, -1), bottom], 2).chunk(len(lines)))
+def _met(planes: Tensor, one: Tensor, two: Tensor) -> tuple[Tensor, Tensor]:
+    """What the two others add to each plane along its two axes, as `_WithLines` takes it.
+
+    Args:
+        planes: (B, 3, C, R, R).
+        one, two: weights (C', C, 3, 3) of the first and the second other plane.
+    """
+    first, second = _Means.apply(planes)  # type: ignore[no-untyped-call]
+    (x_of_xz, x_of_xy, y_of_yz), (z_of_xz, y_of_xy, z_of_yz) = first.unbind(1), second.unbind(1)
+    # each plane beside the others in their order; AXES says along which axis they meet
+    met = nn.functional.pad(torch.stack([x_of_xy, x_of_xz, y_of_xy, z_of_yz, y_of_yz, z_of_xz]), (0, 0, 1, 1))
+    windows = torch.cat([met[:, :, :-2], met[:, :, 1:-1], met[:, :, 2:]], -1)  # (6, B, R, 3 C)
+    taps = (_taps(one, 2), _taps(two, 2), _taps(two, 3), _taps(one, 3))
+    parts = zip(torch.split(windows, [2, 1, 2, 1]), taps, strict=True)
+    found = torch.cat([nn.functional.linear(lines, some) for lines, some in parts])
+    thirds = found.view(*found.shape[:3], 3, -1).permute(1, 0, 3, 4, 2)  # (B, 6, 3, C', R)
+    return thirds[:, :3], thirds[:, 3:]
+
+
+def _taps(weight: Tensor, across: int) -> Tensor:
+    """(3 C', 3 C): what each third of a convolution (C', C, 3, 3), cut along an axis, makes of lines across it."""
+    along = 5 - across
+    return weight.permute(across, 0, along, 1).flatten(2).flatten(0, 1)
+
+
+class _Means(torch.autograd.Function):
+    """Planes (B, 3, C, R, R) -> their means over rows and over columns, (B, 3, R, C) each."""
+
+    @staticmethod
+    def forward(ctx: Any, planes: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.side = side = planes.shape[-1]
+        return planes.sum(-2).transpose(2, 3) / side, planes.sum(-1).transpose(2, 3) / side
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        first, second = ((some / ctx.side).transpose(2, 3) for some in gradients)
+        total: Tensor = first[..., None, :] + second[..., :, None]
+        return total
+
+
+class _WithLines(torch.autograd.Function):
+    """What is constant along rows' axis or columns', (B, 3, 3, C, R) each, added to planes (3 B, C, R, R), in place.
+
+    Lines come in thirds of their convolution. All three reach the cells between; the first and the last cell across
+    see the zeros around the plane and go without one. Written out, so that lines are spread over planes once.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+        ctx.mark_dirty(flat)
+        planes = stacked(flat)
+        planes += columns.sum(2)[..., None, :]
+        planes += rows.sum(2)[..., :, None]
+        for third, cell in ((0, 0), (2, -1)):
+            planes[..., cell, :] -= columns[:, :, third]
+            planes[..., :, cell] -= rows[:, :, third]
+        return flat
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        gradient, lines = stacked(gradients[0]), []
+        for axis in (-2, -1):
+            total = gradient.sum(axis)
+            edges = gradient.select(axis, 0), gradient.select(axis, -1)
+            lines.append(torch.stack([total - edges[0], total, total - edges[1]], 2))
+        return gradients[0], lines[0], lines[1]
 
 
 class PlaneNorm(nn.GroupNorm):

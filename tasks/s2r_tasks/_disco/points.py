@@ -5,7 +5,18 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from s2r_tasks._disco.planes import PlaneConv, PlaneNorm, RollOut, cells, pooled, resized, spread, stacked
+from s2r_tasks._disco.planes import (
+    PlaneConv,
+    PlaneNorm,
+    RollOut,
+    cells,
+    joined,
+    laid_out,
+    pooled,
+    resized,
+    spread,
+    stacked,
+)
 
 FREQUENCIES = 8
 EMBEDDED = 6 * FREQUENCIES
@@ -51,6 +62,7 @@ class PlaneUNet(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:
         """(B, 3, C, R, R) -> (B, 3, C', R, R)."""
+        planes = laid_out(planes)
         kept: list[Tensor] = []
         for level, block in enumerate(self.down):
             if level:
@@ -58,7 +70,7 @@ class PlaneUNet(nn.Module):
             planes = block(planes)
             kept.append(planes)
         for level in range(len(self.up) - 1, -1, -1):
-            planes = self.up[level](torch.cat([kept[level], resized(planes, kept[level].shape[-1])], 2))
+            planes = self.up[level](joined(kept[level], resized(planes, kept[level].shape[-1])))
         out: Tensor = self.last(planes)
         return out
 
