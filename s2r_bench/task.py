@@ -83,7 +83,9 @@ class Task(Protocol):
         metrics: every metric's name in the scores, in the order of the tables.
 
     Reports also look for `judged` (the group of the metrics that count, "distributional"), `anchors` (the arms that are
-    0 and 1 of the gap closed, floor and ceiling) and `by_category` (show each category of samples, False).
+    0 and 1 of the gap closed, floor and ceiling), `base` (the arm that all others should be better than, the lower
+    anchor), `by_category` (show each category of samples, False) and `counted` (metric -> a function of the folders of
+    two arms' runs that gives their difference, for figures that are no mean over samples).
     """
 
     protocol: ClassVar[str]

@@ -41,7 +41,11 @@ def write_report(
     written = [path for some in pictures for path in some.files]
     writers: dict[str, Callable[[], list[Path]]] = {
         "md": lambda: [write_text(out / "report.md", _markdown(found, pictures))],
-        "csv": lambda: [write_text(out / "summary.csv", tables.csv_text(found)), _scores(out, entries)],
+        "csv": lambda: [
+            write_text(out / "summary.csv", tables.csv_text(found)),
+            write_text(out / "pairs.csv", tables.pairs_csv(found)),
+            _scores(out, entries),
+        ],
         "html": lambda: [write_text(out / "report.html", html(found, pictures))],
         "latex": lambda: [write_text(out / "tables.tex", "\n".join(tables.latex(summary) for summary in found))],
         "parquet": lambda: [_parquet(out, entries)],
@@ -52,9 +56,9 @@ def write_report(
     return written
 
 
-def terminal(records: Iterable[Given], width: int | None = None, colour: bool = False) -> str:
-    """The tables of finished evaluations for a terminal."""
-    return "\n".join(tables.terminal(summary, width, colour) for summary in summaries(entries_of(records)))
+def terminal(records: Iterable[Given], width: int | None = None, colour: bool = False, home: Path | None = None) -> str:
+    """The tables of finished evaluations for a terminal; `home` as in `write_report`."""
+    return "\n".join(tables.terminal(summary, width, colour) for summary in summaries(entries_of(records, home)))
 
 
 def _groups(entries: Sequence[Entry]) -> list[list[Entry]]:

@@ -9,7 +9,8 @@ the floor (less than 5 % of it) say nothing and are left out.
 from collections.abc import Sequence
 from statistics import mean, median
 
-from s2r_reports.summary import LEAST_GAP, Summary, oriented
+from s2r_reports.pairs import oriented
+from s2r_reports.summary import LEAST_GAP, Summary
 
 
 def judged(summary: Summary) -> list[str]:

@@ -6,6 +6,7 @@ uses these rules; nothing of it is stored.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from s2r_bench.errors import UsageError
 from s2r_bench.records import RunSpec
 from s2r_bench.task import MetricInfo
 from s2r_reports.frames import Entry, arm_names, long_frame
+from s2r_reports.pairs import Counted, Leads, lead, oriented
 from s2r_reports.statistics import Interval, interval, share_interval
 
 if TYPE_CHECKING:
@@ -46,17 +48,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Judging:
-    """How a task's figures are compared: attributes `judged`, `anchors`, `by_category` of its class.
+    """How a task's figures are compared: attributes `judged`, `anchors`, `base`, `by_category`, `counted` of its class.
 
     Attributes:
         group: the metrics that count.
         anchors: the arms that are 0 and 1 of the gap closed.
+        base: the arm that every other one should be better than; the lower anchor if the task names none.
         by_category: whether figures are also shown for each category of samples.
+        counted: metrics whose difference between two arms the task counts itself.
     """
 
     group: str = "distributional"
     anchors: tuple[str, str] = ("floor", "ceiling")
+    base: str = "floor"
     by_category: bool = False
+    counted: Mapping[str, Counted] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ class Summary:
         gaps: (arm, metric) -> share of the anchors' gap that the arm closes, where figures are taken per sample.
         categories: (arm, metric, category) -> figure, where the task asks for it.
         leads: (metric, category) -> how much better the second anchor is than the first, paired.
+        over_base: (arm, metric) -> how much better the arm is than `judging.base`, paired.
+        pairs: the same of any two arms, counted when asked for.
     """
 
     facts: Mapping[str, str]
@@ -92,6 +100,8 @@ class Summary:
     gaps: Mapping[tuple[str, str], Interval] = field(default_factory=dict)
     categories: Mapping[tuple[str, str, str], Cell] = field(default_factory=dict)
     leads: Mapping[tuple[str, str], Interval] = field(default_factory=dict)
+    over_base: Mapping[tuple[str, str], Interval] = field(default_factory=dict)
+    pairs: Leads = field(default_factory=lambda: Leads({}, {}, {}, {}))
 
 
 def summaries(entries: Sequence[Entry]) -> list[Summary]:
@@ -119,16 +129,14 @@ def judging_of(task: str) -> Judging:
     except (UsageError, ImportError):
         return Judging()
     usual = Judging()
+    anchors = getattr(cls, "anchors", usual.anchors)
     return Judging(
         getattr(cls, "judged", usual.group),
-        getattr(cls, "anchors", usual.anchors),
+        anchors,
+        getattr(cls, "base", anchors[0]),
         getattr(cls, "by_category", usual.by_category),
+        getattr(cls, "counted", usual.counted),
     )
-
-
-def oriented(info: MetricInfo, value: float) -> float:
-    """The value turned so that lower is better."""
-    return {"lower": value, "higher": -value, "target": abs(value - info.target), "none": 0.0}[info.better]
 
 
 def table_of(frame: "pd.DataFrame", arm: str, metric: str) -> "pd.DataFrame":
@@ -158,6 +166,7 @@ def _summary(every: Sequence[Entry]) -> Summary:
     by_arm = {arm: [entry for entry in entries if names[entry.record.spec.key] == arm] for arm in arms}
     counted = {m: info for m, info in scored.items() if info.group == judging.group and info.better != "none"}
     parts = _by_category(frame, arms, counted) if judging.by_category else {}
+    pairs = Leads(tables, counted, judging.counted, {arm: _folders(runs) for arm, runs in by_arm.items()})
     return Summary(
         facts=_facts(entries),
         arms=tuple(arms),
@@ -172,6 +181,8 @@ def _summary(every: Sequence[Entry]) -> Summary:
         gaps=_gaps(tables, arms, counted, judging.anchors),
         categories={key: _cell(table) for key, table in parts.items()},
         leads=_leads(parts, counted, judging.anchors),
+        over_base=pairs.over(judging.base),
+        pairs=pairs,
     )
 
 
@@ -218,12 +229,14 @@ def _leads(
         low, high = (parts.get((anchor, metric, category)) for anchor in anchors)
         if low is None or high is None:
             continue
-        info = metrics[metric]
-        turned = [table.map(lambda value, info=info: oriented(info, value)) for table in (low, high)]
-        lead = paired(turned[0], turned[1])
-        if lead is not None:
-            found[metric, category] = lead
+        ahead = lead(metrics[metric], high, low)
+        if ahead is not None:
+            found[metric, category] = ahead
     return found
+
+
+def _folders(runs: Sequence[Entry]) -> dict[int, Path]:
+    return {entry.record.spec.seed: entry.folder for entry in runs if entry.folder is not None}
 
 
 def _one_each(entries: Sequence[Entry], names: Mapping[str, str]) -> tuple[list[Entry], list[str]]:
@@ -255,16 +268,10 @@ def _sure_best(
     have = [arm for arm in arms if (arm, metric) in tables]
     if info.better == "none" or len(have) < 2:
         return None
-    turned = {arm: tables[arm, metric].map(lambda value: oriented(info, value)) for arm in have}
-    best, second = sorted(have, key=lambda arm: float(turned[arm].to_numpy().mean()))[:2]
-    lead = paired(turned[best], turned[second])
-    return best if lead is not None and lead.excludes_zero and lead.mean < 0 else None
-
-
-def paired(a: "pd.DataFrame", b: "pd.DataFrame") -> Interval | None:
-    """The interval of a - b on the samples and seeds that both have; None where they share none."""
-    difference = (a - b).dropna(axis=1, how="all").dropna()
-    return interval(difference.to_numpy(dtype=np.float64)) if difference.size else None
+    means = {arm: float(tables[arm, metric].map(lambda value: oriented(info, value)).to_numpy().mean()) for arm in have}
+    best, second = sorted(have, key=means.__getitem__)[:2]
+    ahead = lead(info, tables[best, metric], tables[second, metric])
+    return best if ahead is not None and ahead.excludes_zero and ahead.mean > 0 else None
 
 
 def _facts(entries: Sequence[Entry]) -> dict[str, str]:

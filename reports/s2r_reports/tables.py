@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from s2r_bench.task import MetricInfo
 from s2r_reports import gap
+from s2r_reports.statistics import Interval
 from s2r_reports.summary import Cell, Summary
 
 ARROWS = {"lower": " ↓", "higher": " ↑", "target": " →", "none": ""}
@@ -45,10 +46,12 @@ def caption(summary: Summary) -> str:
 
 
 def grids(summary: Summary) -> list[Grid]:
-    """One grid for each group of metrics, then gap closed, pairwise comparison, and what the runs were."""
+    """One grid for each group of metrics, then leads over the base, gap closed, pairs, and what the runs were."""
     groups = dict.fromkeys(info.group for info in summary.metrics.values())
     tables = [_figures(summary, group) for group in groups]
     tables += _categories(summary)
+    if summary.over_base:
+        tables.append(_over_base(summary))
     if set(summary.judging.anchors) <= set(summary.arms) and gap.contenders(summary) and gap.judged(summary):
         tables.append(_gaps(summary))
     if len(gap.contenders(summary)) > 1 and gap.judged(summary):
@@ -86,6 +89,28 @@ def _figures(summary: Summary, group: str) -> Grid:
         if (arm, name) in summary.cells and summary.cells[arm, name].bold
     }
     return Grid(f"{group} figures", ("", *summary.arms), tuple(rows), frozenset(bold))
+
+
+def _over_base(summary: Summary) -> Grid:
+    """Paired leads; bold where the interval excludes zero."""
+    base = summary.judging.base
+    arms = [arm for arm in summary.arms if arm != base and any(name == arm for name, _ in summary.over_base)]
+    names = [metric for metric in gap.judged(summary) if any(name == metric for _, name in summary.over_base)]
+    rows, bold = [], set()
+    for row, metric in enumerate(names):
+        info, found = summary.metrics[metric], [summary.over_base.get((arm, metric)) for arm in arms]
+        unit = f" ({info.unit})" if info.unit else ""
+        rows.append((f"{info.title}{unit}", *(_lead_text(info, lead) for lead in found)))
+        bold |= {(row, column + 1) for column, lead in enumerate(found) if lead is not None and lead.excludes_zero}
+    title = f"better than {base} by (paired; below 0: worse; bold: the interval excludes zero)"
+    return Grid(title, ("", *arms), tuple(rows), frozenset(bold))
+
+
+def _lead_text(info: MetricInfo, lead: Interval | None) -> str:
+    if lead is None:
+        return EMPTY
+    shown = [f"{value * info.scale:.{info.digits}f}" for value in (lead.mean, lead.low, lead.high) if value is not None]
+    return shown[0] if len(shown) == 1 else f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
 def _gaps(summary: Summary) -> Grid:
@@ -217,6 +242,21 @@ def csv_text(summaries: Sequence[Summary]) -> str:
             closed = gap.gap_closed(summary, arm, metric) if metric in gap.judged(summary) else None
             figures = [found.mean, found.low, found.high, cell.samples, cell.seeds, summary.failures[arm]]
             writer.writerow([*head, arm, metric, _stored_unit(info), info.better, *figures, int(cell.bold), closed])
+    return stream.getvalue()
+
+
+PAIRS_HEAD = ("task", "world", "sensor", "preset", "protocol", "arm", "other", "metric", "lead", "low", "high")
+
+
+def pairs_csv(summaries: Sequence[Summary]) -> str:
+    """By how much each arm is better than each other, unscaled, paired, with interval: one row a pair and figure."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(PAIRS_HEAD)
+    for summary in summaries:
+        head = [summary.facts[name] for name in PAIRS_HEAD[:5]]
+        for arm, other, metric, lead in summary.pairs.every():
+            writer.writerow([*head, arm, other, metric, lead.mean, lead.low, lead.high])
     return stream.getvalue()
 
 

@@ -102,9 +102,8 @@ def show(session: Session, key: Annotated[str, typer.Argument(help="Beginning of
     ]
     lines += [f"no score for {sample}: {why}" for sample, why in record.failures.items()]
     lines += [f"no {group} figures: {why}" for group, why in record.left_out.items()]
-    session.answer(
-        {"folder": str(folder), **read_json(folder / "result.json")}, "\n".join(lines) + "\n" + (table([record]) or "")
-    )
+    lines.append(table([record], session.home) or "")
+    session.answer({"folder": str(folder), **read_json(folder / "result.json")}, "\n".join(lines))
 
 
 def export(
@@ -153,8 +152,8 @@ def write_report(records: "Sequence[RunRecord]", out: Path, formats: Sequence[st
     return written
 
 
-def table(records: "Sequence[RunRecord]") -> str | None:
-    """The tables of the records, as wide as the terminal."""
+def table(records: "Sequence[RunRecord]", home: Path) -> str | None:
+    """The tables of the records of a store, as wide as the terminal."""
     import os
     import shutil
     import sys
@@ -166,7 +165,7 @@ def table(records: "Sequence[RunRecord]") -> str | None:
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((160, 24)).columns
     member = registry.module(REPORTS, "document")
-    return str(member.terminal(list(records), width=width, colour=colour)).rstrip()
+    return str(member.terminal(list(records), width=width, colour=colour, home=home)).rstrip()
 
 
 def _chosen(

@@ -47,7 +47,7 @@ def run_grid(
         "cells": [_told(outcome) for outcome in outcomes],
         "report": [str(path) for path in written],
     }
-    session.answer(document, None if session.json else table(records))
+    session.answer(document, None if session.json else table(records, session.home))
     for path in written:
         session.say(f"report: {path}")
     failed = [outcome for outcome in outcomes if outcome.error]

@@ -41,6 +41,7 @@ class Classify:
     references: ClassVar[tuple[str, ...]] = ("random-init",)
     judged: ClassVar[str] = GROUP
     anchors: ClassVar[tuple[str, str]] = ("no-sim", "oracle")
+    base: ClassVar[str] = "random-init"
     metrics: ClassVar[Mapping[str, MetricInfo]] = {
         "accuracy": MetricInfo("accuracy, finetuned", "%", 100, "higher", GROUP),
         "svm_accuracy": MetricInfo("accuracy, linear SVM", "%", 100, "higher", GROUP),

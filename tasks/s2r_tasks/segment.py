@@ -20,7 +20,7 @@ Protocol segment/1
   Kept: confusion matrices of all folds and rooms, what was learned from, the transfer report, one labelled room a fold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -51,6 +51,8 @@ class Segment:
     references: ClassVar[tuple[str, ...]] = ("random-init",)
     judged: ClassVar[str] = GROUP
     anchors: ClassVar[tuple[str, str]] = ("no-sim", "oracle")
+    base: ClassVar[str] = "random-init"
+    counted: ClassVar[Mapping[str, Callable[[Sequence[Path], Sequence[Path]], "Difference"]]]
     metrics: ClassVar[Mapping[str, MetricInfo]] = {
         "miou_pooled": MetricInfo("mIoU, folds pooled", "%", 100, "higher", GROUP),
         "miou_fold_mean": MetricInfo("mIoU, mean of folds", "%", 100, "higher", GROUP),
@@ -120,5 +122,7 @@ def difference(runs: Sequence[Path], others: Sequence[Path]) -> "Difference":
 
     return compared(*([run / KEPT for run in folders] for folders in (runs, others)))
 
+
+Segment.counted = {"miou_pooled": difference}
 
 task: type[Task] = Segment

@@ -29,7 +29,7 @@ def test_all_formats(runs: list[tuple[object, Path]], tmp_path: Path, made: Modu
     assert all(path.is_file() and path.stat().st_size for path in files)
     assert not list(out.glob("*.part"))
     kinds = [path.suffix for path in sorted(files, key=lambda path: path.suffix) if path.suffix != ".png"]
-    assert kinds == [".csv", ".csv", ".html", ".json", ".md", ".parquet", ".tex"]
+    assert kinds == [".csv", ".csv", ".csv", ".html", ".json", ".md", ".parquet", ".tex"]
     assert sum(path.suffix == ".png" for path in files) == 5
     text = (out / "report.md").read_text(encoding="utf-8")
     assert made.SENSOR in text  # taken from the artifacts, as the environment does not hold it

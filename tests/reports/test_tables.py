@@ -3,6 +3,8 @@
 import csv
 import io
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -11,8 +13,9 @@ import pytest
 from s2r_bench.records import RunRecord, RunSpec, Score
 from s2r_reports import gap, tables
 from s2r_reports.frames import COLUMNS, Entry, entries_of, long_frame
-from s2r_reports.statistics import interval, share_interval
-from s2r_reports.summary import Summary, summaries
+from s2r_reports.pairs import Leads
+from s2r_reports.statistics import Interval, interval, share_interval
+from s2r_reports.summary import Summary, metrics_of, summaries, table_of
 
 
 def summary_of(*records: object) -> Summary:
@@ -277,3 +280,50 @@ def test_shares_need_tables_of_one_shape() -> None:
     with pytest.raises(ValueError, match="shapes differ"):
         share_interval(np.ones((2, 1)), np.ones((3, 1)), np.ones((2, 1)))
     assert share_interval(np.ones((2, 1)), np.full((2, 1), 0.5), np.zeros((2, 1))).mean == 0.5
+
+
+def test_leads_over_the_base_are_paired_and_positive_where_better(made: ModuleType) -> None:
+    found = summary_of(*four(made, seeds=3))
+    lead = found.over_base["ours", "w1"]
+    assert lead.mean == pytest.approx(0.006)
+    assert lead.excludes_zero
+    assert ("floor", "w1") not in found.over_base
+    grid = next(grid for grid in tables.grids(found) if grid.title.startswith("better than floor"))
+    row = next(number for number, cells in enumerate(grid.rows) if cells[0] == "residual W1, all pixels (mm)")
+    column = grid.head.index("ours")
+    assert grid.rows[row][column] == "6.0 (6.0 to 6.0)"
+    assert (row, column) in grid.bold
+
+
+def test_pairs_are_listed_both_ways_round(made: ModuleType) -> None:
+    found = summary_of(*four(made, seeds=2))
+    rows = list(csv.DictReader(io.StringIO(tables.pairs_csv([found]))))
+    leads = {(row["arm"], row["other"], row["metric"]): row for row in rows}
+    one, back = leads["ours", "gaussian", "w1"], leads["gaussian", "ours", "w1"]
+    assert float(one["lead"]) == pytest.approx(0.002)
+    assert (float(one["low"]), float(one["high"])) == pytest.approx((-float(back["high"]), -float(back["low"])))
+    arms = len(found.arms)
+    assert len([key for key in leads if key[2] == "w1"]) == arms * (arms - 1)
+
+
+def test_a_figure_that_is_no_mean_is_compared_by_the_task(made: ModuleType, tmp_path: Path) -> None:
+    """The task's own count is asked for where the runs are at hand, seed by seed; else the seeds' figures are."""
+    known, _ = metrics_of("fidelity")
+    frames = {arm: table_of(long_frame([Entry(made.record(arm, w1=w1))]), arm, "w1") for arm, w1 in _TWO.items()}
+    tables_ = {(arm, "w1"): frame for arm, frame in frames.items()}
+    asked: list[tuple[list[Path], list[Path]]] = []
+
+    def counted(runs: Sequence[Path], others: Sequence[Path]) -> Interval:
+        asked.append((list(runs), list(others)))
+        return Interval(-0.5, -0.75, -0.25)
+
+    runs = {arm: {seed: tmp_path / f"{arm}{seed}" for seed in seeds} for arm, seeds in (("a", (0, 1)), ("b", (1, 2)))}
+    leads = Leads(tables_, {"w1": known["w1"]}, {"w1": counted}, runs)  # type: ignore[dict-item]
+    assert leads.lead("a", "b", "w1") == Interval(0.5, 0.25, 0.75)  # lower is better
+    assert asked == [([tmp_path / "a1"], [tmp_path / "b1"])]
+    apart = Leads(tables_, {"w1": known["w1"]}, {"w1": counted}, {"a": runs["a"]}).lead("a", "b", "w1")  # type: ignore[dict-item]
+    assert apart is not None
+    assert apart.mean == pytest.approx(0.002)
+
+
+_TWO = {"a": 0.004, "b": 0.006}

@@ -152,7 +152,8 @@ def _met(planes: Tensor, one: Tensor, two: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         planes: (B, 3, C, R, R).
-        one, two: weights (C', C, 3, 3) of the first and the second other plane.
+        one: weights (C', C, 3, 3) of the first other plane.
+        two: those of the second.
     """
     first, second = _Means.apply(planes)  # type: ignore[no-untyped-call]
     (x_of_xz, x_of_xy, y_of_yz), (z_of_xz, y_of_xy, z_of_yz) = first.unbind(1), second.unbind(1)
