@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from s2r_bench.data.images import ObjectImage
 from s2r_bench.engine.checkpoint import read_tensors
@@ -18,6 +19,7 @@ from s2r_bench.task import Arm
 from s2r_bench.types import CadModel, DepthFrame
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.base import HoldsImages
+from s2r_tasks._recon.images import ImageShelf
 from s2r_tasks._recon.options import ReconOptions
 from s2r_tasks.recon import Recon
 
@@ -62,6 +64,23 @@ def photographed(plain):
     return Photographed(world.options, world.preset, home)
 
 
+@pytest.fixture(scope="module")
+def blind(photographed, tmp_path_factory: pytest.TempPathFactory):
+    """What a network that is not made for images makes of a world that holds some: result, shelf, what was told."""
+    told: list[str] = []
+    shelf = Shelf(tmp_path_factory.mktemp("blind") / "shelf", told.append)
+    task = Recon(ReconOptions.preset("smoke", {"shots": "1"}))
+    return task.run(ARM, photographed, 0, shelf.root.parent, shelf), shelf, told
+
+
+def stocked(blind, root: Path) -> tuple[Shelf, list[str]]:
+    """A shelf of its own with all that does not hang on images."""
+    told: list[str] = []
+    for kind in ("labels", "recon-labelled", "recon-clouds", "recon-vae", "recon-latents"):
+        shutil.copytree(blind[1].root / kind, root / kind)
+    return Shelf(root, told.append), told
+
+
 def counts(result: Any) -> dict[str, float]:
     return {score.metric: score.value for score in result.scores if score.sample == "all"}
 
@@ -83,12 +102,11 @@ def test_a_points_place_in_an_image_is_the_pixel_that_it_was_seen_at(photographe
         assert [x / depth, y / depth] == pytest.approx([2 * (at + 0.5) / len(frame.depth) - 1 for at in (column, row)])
 
 
-def test_the_whole_path_with_images(photographed, tmp_path: Path) -> None:
+def test_the_whole_path_with_images(photographed, blind, tmp_path: Path) -> None:
     assert isinstance(photographed, HoldsImages)
     task = Recon(ReconOptions.preset("smoke", {**ON, "shots": "1"}))
     assert task.inputs(photographed)["images"].startswith("used/grey/")
-    told: list[str] = []
-    shelf = Shelf(tmp_path / "shelf", told.append)
+    shelf, told = stocked(blind, tmp_path / "shelf")
     first = task.run(ARM, photographed, 0, tmp_path / "a", shelf)
     found = counts(first)
     tests = [model for model in photographed.objects("captured-test") if model.id in {s.sample for s in first.scores}]
@@ -101,23 +119,28 @@ def test_the_whole_path_with_images(photographed, tmp_path: Path) -> None:
         assert json.loads((folder / "inputs.json").read_text())["images"]
         weights = read_tensors(folder / "weights.safetensors")
         assert float(weights["look.0.leave.conv.weight"].abs().max()) > 0  # it has begun to look
-    # everything is found again, and what was deleted is made again
-    asked = type(photographed).asked
-    assert task.run(ARM, photographed, 0, tmp_path / "b", shelf).scores == first.scores
+    # images are found again without being asked for, and features that were deleted are made again
+    asked, kept = type(photographed).asked, sorted(path.name for path in features.iterdir())
+    images = ImageShelf(task.options.denoiser.images, photographed, shelf, "cpu")
+    before = images.views("captured-test", tests)
+    assert before is not None
+    shown = before.spaced([model.id for model in tests])
     assert type(photographed).asked == asked
     shutil.rmtree(features)
-    assert task.run(ARM, photographed, 0, tmp_path / "c", shelf).scores == first.scores
+    for split in ("corpus", "captured-train", "captured-test"):
+        images.views(split, tests if split == "captured-test" else photographed.objects(split))
     assert type(photographed).asked > asked
-    elsewhere = task.run(ARM, photographed, 0, tmp_path / "d", Shelf(tmp_path / "other"))
-    assert elsewhere.scores == first.scores
+    assert {path.name for path in features.iterdir()} >= set(kept)
+    assert torch.equal(before.spaced([model.id for model in tests]).features, shown.features)
+    elsewhere, _ = stocked(blind, tmp_path / "other")
+    assert task.run(ARM, photographed, 0, tmp_path / "d", elsewhere).scores == first.scores
 
 
-def test_without_images_it_is_points_only_and_says_so_once(plain, tmp_path: Path) -> None:
+def test_without_images_it_is_points_only_and_says_so_once(plain, blind, tmp_path: Path) -> None:
     world, _ = plain
     task = Recon(ReconOptions.preset("smoke", {**ON, "shots": "1", "denoiser.images.backbone": "not/there"}))
     assert task.inputs(world) == {"objects": world.key, "images": "none"}
-    told: list[str] = []
-    shelf = Shelf(tmp_path / "shelf", told.append)
+    shelf, told = stocked(blind, tmp_path / "shelf")
     found = task.run(ARM, world, 0, tmp_path, shelf)
     assert counts(found)["imaged_objects"] == 0
     assert sum("this world has none: points only" in line for line in told) == 1
@@ -126,16 +149,15 @@ def test_without_images_it_is_points_only_and_says_so_once(plain, tmp_path: Path
     assert "images" not in json.loads((folder / "inputs.json").read_text())
 
 
-def test_a_network_that_is_not_made_for_images_looks_at_none(photographed, tmp_path: Path) -> None:
-    task = Recon(ReconOptions.preset("smoke"))
-    assert task.inputs(photographed) == {"objects": photographed.key}
-    asked, told = type(photographed).asked, []
-    shelf = Shelf(tmp_path / "shelf", told.append)
-    found = task.run(ARM, photographed, 0, tmp_path, shelf)
-    assert type(photographed).asked == asked
+def test_a_network_that_is_not_made_for_images_looks_at_none(photographed, blind) -> None:
+    found, shelf, told = blind
+    assert Recon(ReconOptions.preset("smoke")).inputs(photographed) == {"objects": photographed.key}
     assert "imaged_objects" not in counts(found)
     assert not any("image" in line for line in told)
-    assert folders(shelf, "recon-images") == []
+    assert not (shelf.root / "recon-images").exists()
+    for kind in ("recon-pretrained", "recon-finetuned"):
+        (folder,) = folders(shelf, kind)
+        assert not any(name.startswith("look") for name in read_tensors(folder / "weights.safetensors"))
 
 
 def test_missing_weights_are_named_before_anything_is_computed(photographed) -> None:

@@ -97,7 +97,8 @@ def load_vit(path: Path) -> Vit:
         network.load_state_dict(weights)
     except (KeyError, ValueError, RuntimeError, IndexError) as wrong:
         raise DataError(
-            f"{path} does not hold the image tower of a CLIP, named as in timm or OpenCLIP: {str(wrong).strip()[:300]}"
+            f"{path} does not hold the image tower of a CLIP, named as in timm or OpenCLIP: "
+            + " ".join(str(wrong).split())[:300]
         ) from None
     return network
 
