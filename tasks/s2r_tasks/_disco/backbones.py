@@ -73,8 +73,8 @@ class Clip:
         network = self._loaded()
         mean, std = (torch.tensor(some, device=self.device)[:, None, None] for some in (MEAN, STD))
         tokens: Tensor = network((images.to(self.device) - mean) / std)
-        side = network.side
-        return tokens[:, 1:].transpose(1, 2).unflatten(2, (side, side)).float().cpu()
+        patches = tokens[:, 1:].transpose(1, 2).float().cpu()
+        return patches.reshape(len(tokens), network.width, network.side, network.side)
 
     def _loaded(self) -> Vit:
         if self._network is None:

@@ -101,7 +101,8 @@ class ImageAttention(nn.Module):
 
     def _queries(self, planes: Tensor) -> Tensor:
         """(B, 3, C, R, R): what each plane gives to the queries of the grid, which are sums of three."""
-        parts = self.query.weight.unflatten(1, (3, -1))
+        width = planes.shape[2]
+        parts = self.query.weight.view(width, 3, width)
         return torch.einsum("bpcij,kpc->bpkij", planes, parts) + (self.query.bias / 3)[:, None, None]
 
     def _averaged(self, queries: Tensor, features: Tensor, projections: Tensor) -> Tensor:
@@ -121,7 +122,7 @@ class ImageAttention(nn.Module):
             maps, at.flatten(0, 1)[:, :, None].to(maps.dtype), padding_mode="zeros", align_corners=False
         )
         keys, values = found.reshape(*features.shape[:2], 2, self.heads, -1, at.shape[2]).unbind(2)
-        return attended(queries.unflatten(1, (self.heads, -1)), keys, values).flatten(1, 2)
+        return attended(queries.reshape(len(queries), self.heads, -1, at.shape[2]), keys, values).flatten(1, 2)
 
 
 def attended(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -136,4 +137,5 @@ def attended(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         values: the same.
     """
     scores = (queries[:, None] * keys).sum(3) / queries.shape[2] ** 0.5
-    return (scores.softmax(1)[:, :, :, None] * values).sum(1)
+    found: Tensor = (scores.softmax(1)[:, :, :, None] * values).sum(1)
+    return found

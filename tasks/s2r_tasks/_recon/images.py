@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from s2r_bench.data.images import ObjectImage
@@ -56,7 +57,7 @@ class Views:
         most = self.options.views
         counts = [len(self.seen[name].files) if name in self.seen else 0 for name in names]
         chosen = [np.linspace(0, n - 1, most).round() if n > most else np.arange(n) for n in counts]
-        shown = [self._shown(name, places.astype(int)) for name, places in zip(names, chosen, strict=True)]
+        shown = [self._shown(name, places.astype(np.int64)) for name, places in zip(names, chosen, strict=True)]
         return Images(*(torch.stack(some) for some in zip(*shown, strict=True)))
 
     def drawn(self, name: str, pose: FloatArray, dice: np.random.Generator) -> dict[str, Tensor]:
@@ -72,7 +73,7 @@ class Views:
         features, projections = self._shown(name, dice.permutation(count)[:wanted], pose)
         return {"features": features, "projections": projections}
 
-    def _shown(self, name: str, chosen: Sequence[int], pose: FloatArray | None = None) -> tuple[Tensor, Tensor]:
+    def _shown(self, name: str, chosen: NDArray[np.int64], pose: FloatArray | None = None) -> tuple[Tensor, Tensor]:
         """(V, width, tokens, tokens) float16 and (V, 4, 4) float32; what is left of the views is nothing."""
         o = self.options
         features = np.zeros((o.views, o.width, o.tokens, o.tokens), np.float16)
