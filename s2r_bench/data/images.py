@@ -8,6 +8,8 @@ So it holds at any size that the image is brought to.
 
     6_images/MODEL/NAME.jpg (or .png)
     8_proj_matrix/MODEL/NAME.npy        (4, 4), object frame to pixels of the image at 224 x 224, divided by depth
+
+Pixel centres are taken to be at integer coordinates there, as everywhere here: half a pixel of 224 hangs on it.
 """
 
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ from s2r_bench.shelf import Shelf
 from s2r_bench.steps.code import code_of
 from s2r_bench.types import CadModel, FloatArray
 from s2r_bench.worlds.base import HoldsImages
-from s2r_tasks._disco.backbones import Backbone, open_backbone
+from s2r_tasks._disco.backbones import open_backbone
 from s2r_tasks._disco.features import features_key, make_features, read_features
 from s2r_tasks._disco.image_options import ImageOptions
 from s2r_tasks._disco.images import Images
@@ -116,9 +116,12 @@ class ImageShelf:
             self._tell_none()
             return None
         seen = {model.id: _read_seen(folder / f"{model.id}.npz", self.features) for model in models}
-        for model in models:  # features may have been deleted since
-            if not all(path.is_file() for path in seen[model.id].files):
-                make_features(self.features, self._images_of(model), self.backbone)
+        # features may have been deleted since
+        gone = [model for model in models if not all(path.is_file() for path in seen[model.id].files)]
+        if gone:
+            backbone = open_backbone(self.options, self.device)
+            for model in gone:
+                make_features(self.features, self._images_of(model), backbone)
         views = Views(seen, self.options)
         lacking = sum(model.id not in views for model in models)
         if lacking:
@@ -136,14 +139,9 @@ class ImageShelf:
             )
 
     @cached_property
-    def backbone(self) -> Backbone:
-        """Opened when it is first asked for."""
-        return open_backbone(self.options, self.device)
-
-    @property
     def features(self) -> Path:
         """Folder of the features of single images, shared by all objects and worlds."""
-        return self.shelf.root / "image-features" / features_key(self.backbone)
+        return self.shelf.root / "image-features" / features_key(open_backbone(self.options, self.device))
 
     def _folder(self, origin: str, models: Sequence[CadModel]) -> Path | None:
         if self.world is None:
@@ -159,14 +157,14 @@ class ImageShelf:
         return self.shelf.folder("recon-images", about, lambda folder: self._make(folder, models), what)
 
     def _make(self, folder: Path, models: Sequence[CadModel]) -> None:
-        for model in models:
-            path = folder / f"{model.id}.npz"
-            if not path.is_file():
-                images = self._images_of(model)
-                digests = make_features(self.features, images, self.backbone)
-                projections = np.array([image.projection for image in images]).reshape(-1, 4, 4)
-                with whole(path) as part, part.open("wb") as stream:
-                    np.savez(stream, digests=np.array(digests, "U64"), projections=projections)
+        waiting = [model for model in models if not (folder / f"{model.id}.npz").is_file()]
+        backbone = open_backbone(self.options, self.device)  # of this step alone: it is large
+        for model in waiting:
+            images = self._images_of(model)
+            digests = make_features(self.features, images, backbone)
+            projections = np.array([image.projection for image in images]).reshape(-1, 4, 4)
+            with whole(folder / f"{model.id}.npz") as part, part.open("wb") as stream:
+                np.savez(stream, digests=np.array(digests, "U64"), projections=projections)
 
     def _images_of(self, model: CadModel) -> Sequence[ObjectImage]:
         assert self.world is not None  # nobody asks otherwise
