@@ -67,7 +67,7 @@ WORDS: Mapping[Captures, Words] = {
         yes_key="c",
         no="Simulated",
         no_key="s",
-        reference="Captured by the sensor",
+        reference="Captured",
         told="what the sensor captured there",
     ),
 }

@@ -19,9 +19,13 @@ from s2r_bench.types import DepthArray, FloatArray
 Image = NDArray[np.uint8]
 PANEL = 480  # width of either half, pixels, at least; views are enlarged by whole numbers
 TURN_DEG = (24.0, 16.0)  # to the right of the camera, and above it
-LIGHT = np.array([-0.4, -0.55, -0.73])  # in the camera's frame: from above, left and behind the viewer
+LIGHT = np.array([-0.5, -0.62, -0.6])  # towards the lamp, in the camera's frame: above, left and behind the viewer
 HOLE, OUTSIDE = (27, 27, 27), (154, 163, 173)
-UNKNOWN_SHADE = 0.42  # of points whose normal cannot be known, as at the rims of holes
+DARKEST = 0.12  # of the colour map, for what is farthest: darker would look like a hole
+FILLED = 0.96  # of the picture, by the clean points of a view
+NEAREST = 0.05  # metres before the camera that went round
+WIDEST = 3.0  # a point, in pixels of the view
+UNKNOWN_SHADE = 0.6  # of points whose normal cannot be known, as at the rims of holes
 MILLIMETRE = np.float32(0.001)
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _PADDING = b"npAd"  # ancillary, private, safe to copy: every decoder passes it over
@@ -37,7 +41,9 @@ def picture(clean: DepthArray, depth: DepthArray, K: FloatArray) -> Image:
     """
     scale = max(1, round(PANEL / clean.shape[1]))
     shown = np.where(clean > 0, np.rint(depth / MILLIMETRE) * MILLIMETRE, 0).astype(np.float32)
-    return np.concatenate([_coloured(clean, shown, scale), _turned(clean, shown, K, scale)], axis=1)
+    colours = _colours(clean, shown)
+    front = colours.repeat(scale, axis=0).repeat(scale, axis=1)
+    return np.concatenate([front, _turned(clean, shown, colours, K, scale)], axis=1)
 
 
 def png(image: Image) -> bytes:
@@ -67,15 +73,16 @@ def _padded(data: bytes, more: int) -> bytes:
     return data[: -len(_END)] + chunk + _END
 
 
-def _coloured(clean: DepthArray, shown: DepthArray, scale: int) -> Image:
+def _colours(clean: DepthArray, shown: DepthArray) -> Image:
+    """(H, W, 3): near is bright, far is dark, so that in the dark what is far recedes."""
     from matplotlib import colormaps
 
     low, high = _span(clean)
-    share = np.clip((shown - low) / (high - low), 0, 1)
-    image: Image = (colormaps["viridis"](share)[..., :3] * 255).round().astype(np.uint8)
+    share = np.clip((high - shown) / (high - low), 0, 1)
+    image: Image = (colormaps["viridis"](DARKEST + (1 - DARKEST) * share)[..., :3] * 255).round().astype(np.uint8)
     image[shown <= 0] = HOLE
     image[clean <= 0] = OUTSIDE
-    return image.repeat(scale, axis=0).repeat(scale, axis=1)
+    return image
 
 
 def _span(clean: DepthArray) -> tuple[float, float]:
@@ -86,20 +93,27 @@ def _span(clean: DepthArray) -> tuple[float, float]:
     return float(low), float(max(high, low + 0.01))
 
 
-def _turned(clean: DepthArray, shown: DepthArray, K: FloatArray, scale: int) -> Image:
-    """The points of `shown` from a camera that went round the middle of the clean points."""
-    height, width = clean.shape
-    image = np.full((height * scale, width * scale, 3), HOLE, dtype=np.uint8)
+def _turned(clean: DepthArray, shown: DepthArray, colours: Image, K: FloatArray, scale: int) -> Image:
+    """The points of `shown` from a camera that went round the middle of the clean points, so far that those fit."""
+    size = clean.shape[0] * scale, clean.shape[1] * scale
+    image = np.full((*size, 3), HOLE, dtype=np.uint8)
     known = shown > 0
     if not known.any() or not (clean > 0).any():
         return image
-    middle = np.median(back_project(clean, K)[clean > 0], axis=0).astype(np.float64)
+    reference = back_project(clean, K)[clean > 0].astype(np.float64)
+    middle, turn = np.median(reference, axis=0), _turn()
+    flat = _flat((reference - middle) @ turn.T + middle, K)[0]
+    low, high = np.quantile(flat, [0.005, 0.995], axis=0)
+    zoom = float(np.min(np.array(size[::-1]) * FILLED / np.maximum(high - low, 1e-6)))
     points = back_project(shown, K)[known].astype(np.float64)
-    seen = (points - middle) @ _turn().T + middle
-    row, column, distance, which = _splats(seen, K, scale, (height, width))
-    order = np.argsort(-distance, kind="stable")  # far first: where points meet, the last one written stays
-    shade = (_shade(shown, K)[known] * 255).round().astype(np.uint8)
-    image[row[order], column[order]] = shade[which[order], None]
+    at, distance, ahead = _flat((points - middle) @ turn.T + middle, K)
+    at = (at - (low + high) / 2) * zoom + np.array(size[::-1]) / 2
+    # a point is as wide as its pixel of the view has become, and a little more where the surface is seen from the side
+    width = np.clip(zoom * points[ahead, 2] / distance * 1.25, 1, WIDEST * zoom)
+    row, column, which = _squares(at, width, size)
+    order = np.argsort(-distance[which], kind="stable")  # far first: where points meet, the last one written stays
+    lit = (colours * _shade(shown, K)[..., None]).round().astype(np.uint8)[known][ahead]
+    image[row[order], column[order]] = lit[which[order]]
     return image
 
 
@@ -111,25 +125,30 @@ def _turn() -> NDArray[np.float64]:
     return np.asarray(about_x @ about_y)
 
 
-def _splats(
-    seen: NDArray[np.float64], K: FloatArray, scale: int, size: tuple[int, int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Row, column, distance and index of each point's square of pixels, as wide as a pixel of the view is now."""
-    ahead = np.flatnonzero(seen[:, 2] > 0.05)
-    flat = seen[ahead] @ K.T
-    at = (flat[:, :2] / flat[:, 2:] + 0.5) * scale
-    side = np.arange(scale + 1) - scale / 2
-    column = np.floor(at[:, 0, None, None] + side[None, None, :])
-    row = np.floor(at[:, 1, None, None] + side[None, :, None])
-    row, column = np.broadcast_arrays(row, column)
-    distance = np.broadcast_to(seen[ahead, 2, None, None], row.shape)
-    which = np.broadcast_to(ahead[:, None, None], row.shape)
-    inside = (row >= 0) & (column >= 0) & (row < size[0] * scale) & (column < size[1] * scale)
-    return row[inside].astype(np.int64), column[inside].astype(np.int64), distance[inside], which[inside]
+def _flat(
+    points: NDArray[np.float64], K: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """(N, 2) pixel coordinates and (N,) distances of the points before the camera, and which these are."""
+    ahead = np.flatnonzero(points[:, 2] > NEAREST)
+    on_plane = points[ahead] @ K.T
+    return on_plane[:, :2] / on_plane[:, 2:], points[ahead, 2], ahead
+
+
+def _squares(
+    at: NDArray[np.float64], width: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Row, column and point of every pixel that lies in a point's square and in the image."""
+    first = np.floor(at - width[:, None] / 2 + 0.5).astype(np.int64)
+    side = np.maximum(np.rint(width).astype(np.int64), 1)
+    step = np.arange(side.max(initial=1))
+    row, column = np.broadcast_arrays(first[:, 1, None, None] + step[:, None], first[:, 0, None, None] + step)
+    kept = (step[:, None] < side[:, None, None]) & (step < side[:, None, None])
+    kept &= (row >= 0) & (column >= 0) & (row < size[0]) & (column < size[1])
+    return row[kept], column[kept], np.nonzero(kept)[0]
 
 
 def _shade(shown: DepthArray, K: FloatArray) -> NDArray[np.float64]:
     """(H, W) brightness of the surface, lit from above and behind the camera that took the view."""
     normals = normals_from_depth(shown, K)
-    light = 0.2 + 0.8 * np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
+    light = 0.35 + 0.65 * np.clip(normals @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     return np.where((normals != 0).any(-1), light, UNKNOWN_SHADE)

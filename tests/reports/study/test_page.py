@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -56,11 +57,11 @@ def shot(page, name):
 
 
 def ready(page):
-    page.wait_for_function("!document.getElementById('yes').disabled && !document.getElementById('trial').hidden")
+    page.wait_for_selector("#trial:not([hidden]) #yes:enabled")
 
 
 def answered(page, count):
-    page.wait_for_function(f"document.getElementById('count').textContent.startsWith('{count + 1} ')")
+    page.locator("#count").filter(has_text=re.compile(f"^{count + 1} of ")).wait_for()
     ready(page)
 
 
@@ -99,8 +100,7 @@ def test_answered_by_keys_with_a_reload_and_a_kill_between(folder, start, opened
     answered(page, 5)
     assert page.is_hidden("#trouble")
     for number in range(5, 12):
-        page.wait_for_function(f"document.getElementById('count').textContent === '{number + 1} of 12'")
-        ready(page)
+        answered(page, number)
         page.click("#yes" if number % 2 else "#no")
     page.wait_for_selector("#done:not([hidden])")
     assert "saved" in page.inner_text("#done-text")
@@ -125,7 +125,8 @@ def test_an_unknown_link_says_so(folder, start, opened):
 def test_narrow_and_wide_light_and_dark(folder, start, opened, width, height, scheme):
     page = opened(start(folder, participants=1).links["p01"], width, height, color_scheme=scheme)
     page.wait_for_selector("#intro .pair img")
-    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth)")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth)")
     assert fits(page)
     shot(page, f"intro-{width}-{scheme}")
     page.click("#start")
