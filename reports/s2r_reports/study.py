@@ -138,7 +138,7 @@ def _server() -> Any:
         import uvicorn  # noqa: F401
     except ImportError as wrong:
         raise EnvironmentLacksError(
-            f"`s2r-bench study serve` needs starlette and uvicorn ({wrong}): pip install 's2r-bench[study]'. "
+            f"`s2r-bench study serve` needs starlette and uvicorn ({wrong}): pip install starlette uvicorn (the extra `study`). "
             "`study build --static` needs neither: it writes the study as one file"
         ) from None
     from s2r_reports._study import server

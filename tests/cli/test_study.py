@@ -52,7 +52,7 @@ def test_a_server_that_lacks_its_libraries_says_what_to_install(cli_here, monkey
     monkeypatch.setitem(sys.modules, "uvicorn", None)  # as if it were not installed
     code, _, err = cli_here("study", "serve", "study")
     assert code == 4
-    assert "pip install 's2r-bench[study]'" in err
+    assert "pip install starlette uvicorn" in err
 
 
 @pytest.mark.skipif(importlib.util.find_spec("uvicorn") is None, reason="the extra `study` is not installed")

@@ -51,7 +51,7 @@ def png(image: Image) -> bytes:
     from matplotlib.image import imsave
 
     stream = io.BytesIO()
-    imsave(stream, image, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 9})
+    imsave(stream, image, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 6})
     return stream.getvalue()
 
 

@@ -104,12 +104,11 @@ class Desk:
             HTTPException: it is no answer (400), or could not be saved (503).
         """
         sample, picked, seconds = _answer_of(raw, self.study)
-        known = self.journal.answered(label).get(sample)
+        known, state = self.journal.answered(label).get(sample), self.state(label)
+        if known is not None and known.picked == picked:
+            return 200, state
         if known is not None:
-            status = 200 if known.picked == picked else 409
-            said = {} if status == 200 else {"error": "This picture was answered before; the first answer stands"}
-            return status, self.state(label) | said | ({"state": self.state(label)} if said else {})
-        state = self.state(label)
+            return 409, {"error": "This picture was answered before; the first answer stands", "state": state}
         if sample != state["next"]:
             return 409, {"error": "This is not the picture that comes next", "state": state}
         try:
