@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s2r_bench.errors import EnvironmentLacksError, UsageError
+from s2r_bench.errors import DataError, EnvironmentLacksError, UsageError
 from s2r_bench.files import held
 from s2r_bench.records import RunRecord
 
@@ -111,8 +111,6 @@ def serve(
     study = read_study(folder)
     lost = [name for name in study.images if not (folder / IMAGES / f"{name}.png").is_file()]
     if lost:
-        from s2r_bench.errors import DataError
-
         raise DataError(f"{folder / IMAGES}: {len(lost)} pictures are missing, {sorted(lost)[0]}.png among them")
     with held(folder / ".lock", wait=False) as mine:
         if not mine:
@@ -138,7 +136,7 @@ def _server() -> Any:
         import uvicorn  # noqa: F401
     except ImportError as wrong:
         raise EnvironmentLacksError(
-            f"`s2r-bench study serve` needs starlette and uvicorn ({wrong}): pip install starlette uvicorn (the extra `study`). "
+            f"`s2r-bench study serve` needs two libraries ({wrong}): pip install starlette uvicorn (the extra `study`). "
             "`study build --static` needs neither: it writes the study as one file"
         ) from None
     from s2r_reports._study import server

@@ -9,6 +9,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,8 @@ def png(image: Image) -> bytes:
     """The image as PNG without any metadata."""
     from matplotlib.image import imsave
 
-    stream = io.BytesIO()
-    imsave(stream, image, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 6})
+    stream, nothing = io.BytesIO(), cast("dict[str, str]", {"Software": None})  # None: leave out what would be written
+    imsave(stream, image, format="png", metadata=nothing, pil_kwargs={"compress_level": 6})
     return stream.getvalue()
 
 
