@@ -136,7 +136,7 @@ def _server() -> Any:
         import uvicorn  # noqa: F401
     except ImportError as wrong:
         raise EnvironmentLacksError(
-            f"`s2r-bench study serve` needs two libraries ({wrong}): pip install starlette uvicorn (the extra `study`). "
+            f"`s2r-bench study serve` needs more ({wrong}): pip install starlette uvicorn (the extra `study`). "
             "`study build --static` needs neither: it writes the study as one file"
         ) from None
     from s2r_reports._study import server
