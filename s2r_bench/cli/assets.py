@@ -1,13 +1,16 @@
 """data: what there is to run on."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
 from s2r_bench.cli import common
 from s2r_bench.cli.session import Session
 from s2r_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from s2r_bench.data.checks.finding import Finding
 
 
 def add_data(data: typer.Typer) -> None:
@@ -19,10 +22,13 @@ def add_data(data: typer.Typer) -> None:
         "prepare",
         examples=[
             "s2r-bench data prepare kinect --from PATH/redkitchen",
+            "s2r-bench data prepare lasa --from PATH",
             "s2r-bench data prepare my-room --kind pairs --from DIR",
         ],
     )(data_prepare)
-    common.command(data, "verify", examples=["s2r-bench data verify my-pairs/"])(data_verify)
+    common.command(
+        data, "verify", examples=["s2r-bench data verify my-pairs/", "s2r-bench data verify lasa --from PATH"]
+    )(data_verify)
 
 
 def data_list(session: Session) -> None:
@@ -75,7 +81,7 @@ def data_info(
 
 def data_prepare(
     session: Session,
-    name: Annotated[str, typer.Argument(help="kinect, sweethome3d, or a name for your own pairs.")],
+    name: Annotated[str, typer.Argument(help="A data set of `data list`, or a name for your own pairs.")],
     source: Annotated[
         Path | None, typer.Option("--from", help="What was downloaded or recorded.", metavar="PATH")
     ] = None,
@@ -96,7 +102,9 @@ def data_prepare(
         Path | None,
         typer.Option("--intrinsics", help="JSON with K, width, height of a sequence's depth camera.", metavar="FILE"),
     ] = None,
-    every: Annotated[int, typer.Option("--every", min=1, help="A pair of every n-th frame of a sequence.")] = 1,
+    every: Annotated[
+        int | None, typer.Option("--every", min=1, help="A pair of every n-th frame of a sequence or video.")
+    ] = None,
 ) -> None:
     """Make a data set ready: pairs from an RGB-D sequence with poses, from a folder of pairs, or a CAD library."""
     from s2r_bench.data.catalogue import find
@@ -118,7 +126,8 @@ def data_prepare(
         sensor=sensor,
         scene=scene,
         intrinsics=intrinsics,
-        settings=SequenceSettings(every=every),
+        settings=SequenceSettings(every=every or 1),
+        every=every,
         progress=lambda stage, done, total: session.progress(done, total, stage),
     )
     lines = [f"{key}: {value}" for key, value in found.items()]
@@ -128,18 +137,36 @@ def data_prepare(
 def data_verify(
     session: Session,
     name: Annotated[str, typer.Argument(help="A folder of pairs, or a world that is one.")] = "kinect",
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Check a download of a published data set instead.", metavar="PATH")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
 ) -> int:
-    """Check a folder of pairs: damaged files, wrong units, poses or intrinsics, swapped sides. Exit 5 if so."""
-    from s2r_bench.data.verify import verify_pairs
-
-    folder = _folder(session, name)
-    findings = verify_pairs(folder)
+    """Check a folder of pairs (files, units, poses, intrinsics), or a data set as downloaded. Exit 5 if wrong."""
+    folder, findings = _findings(session, name, source)
     wrong = [finding for finding in findings if strict or finding.severity == "error"]
     lines = [str(finding) for finding in findings] or [f"{folder}: nothing wrong"]
     document = {"folder": str(folder), "ok": not wrong, "findings": [vars(finding) for finding in findings]}
     session.answer(document, "\n".join(lines))
     return 5 if wrong else 0
+
+
+def _findings(session: Session, name: str, source: Path | None) -> "tuple[Path, list[Finding]]":
+    """What was looked at, and what is wrong with it.
+
+    Raises:
+        UsageError: no published data set has that name.
+        DataError: nothing of it is there.
+    """
+    from s2r_bench.data.sets import SETS
+    from s2r_bench.data.verify import verify_pairs
+
+    if source is None:
+        folder = _folder(session, name)
+        return folder, verify_pairs(folder)
+    if name not in SETS:
+        raise UsageError(f"--from takes a download of: {', '.join(SETS)}; not {name!r}. A pair folder needs no --from")
+    return source, SETS[name].check(source)
 
 
 def _folder(session: Session, name: str) -> Path:
@@ -168,9 +195,11 @@ def _here(home: Path, name: str) -> bool:
 
     if name == "mini":
         return True
-    place = Path(os.environ.get(f"S2R_{name.upper()}") or home / "data" / name)
+    place = Path(os.environ.get(f"S2R_{name.upper().replace('-', '_')}") or home / "data" / name)
     if name == "s3dis":
         from s2r_bench.worlds.s3dis import layout_of
 
         return layout_of(place) is not None
-    return place.exists() if name == "sweethome3d" else (place / "cameras.json").is_file()
+    if name == "sweethome3d":
+        return place.exists()
+    return (place / "cameras.json").is_file() or (place / "index.csv").is_file()
