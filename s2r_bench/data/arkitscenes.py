@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 
 from s2r_bench.cad.formats import read_mesh
-from s2r_bench.data.checks.finding import Finding, error, warning
-from s2r_bench.data.lasa.pairs import refuse_errors
+from s2r_bench.data.checks.finding import Finding, error, refuse_errors, warning
 from s2r_bench.data.pairing import Progress, View, split_scenes, write_pairs
 from s2r_bench.data.png import depth_of_png
 from s2r_bench.errors import DataError

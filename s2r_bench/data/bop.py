@@ -25,9 +25,8 @@ from typing import Any
 import numpy as np
 
 from s2r_bench.cad.formats import read_mesh
-from s2r_bench.data.checks.finding import Finding, error, warning
-from s2r_bench.data.lasa.pairs import refuse_errors, without_strangers
-from s2r_bench.data.pairing import Progress, View, checked_pose, split_scenes, write_pairs
+from s2r_bench.data.checks.finding import Finding, error, refuse_errors, warning
+from s2r_bench.data.pairing import Progress, View, checked_pose, split_scenes, without_strangers, write_pairs
 from s2r_bench.data.png import depth_of_png
 from s2r_bench.data.splits import split_by_fractions
 from s2r_bench.errors import DataError

@@ -229,6 +229,12 @@ def split_scenes(scenes: Mapping[str, str]) -> dict[str, str]:
     return chosen
 
 
+def without_strangers(clean: DepthArray, captured: DepthArray, apart: float) -> DepthArray:
+    """The clean depth without the pixels in which something else than the CAD was captured."""
+    stranger = (captured > 0) & (np.abs(captured - clean) >= apart)
+    return np.where(stranger, np.float32(0), clean)
+
+
 def pose_of_text(data: bytes, name: str) -> FloatArray:
     """A (4, 4) rigid pose from 16 numbers of text.
 

@@ -13,6 +13,7 @@ from s2r_bench.data.lasa import disco, objects, pairs
 from s2r_bench.data.lasa.plain import read_plain
 from s2r_bench.data.lasa.split import VALIDATION_SCENES, clean_split, leaking_scenes
 from s2r_bench.data.lasa.whole import check
+from s2r_bench.data.pairing import without_strangers
 from s2r_bench.data.prepare import prepare
 from s2r_bench.data.verify import verify_pairs
 from s2r_bench.errors import DataError, UsageError
@@ -72,7 +73,7 @@ def test_prepared_pairs_are_square_in_the_published_camera_and_split_by_lasas_sc
 def test_a_pixel_with_something_else_before_the_cad_is_taken_out_of_the_clean_side() -> None:
     clean = np.array([[1.0, 1.0, 1.0, 0.0]], np.float32)
     captured = np.array([[1.4, 0.5, 0.0, 2.0]], np.float32)
-    np.testing.assert_array_equal(pairs.without_strangers(clean, captured, 0.5), [[1.0, 0.0, 1.0, 0.0]])
+    np.testing.assert_array_equal(without_strangers(clean, captured, 0.5), [[1.0, 0.0, 1.0, 0.0]])
 
 
 def test_the_published_split_is_there_and_said_to_leak(dataset, home) -> None:

@@ -26,9 +26,8 @@ import numpy as np
 from s2r_bench import workers
 from s2r_bench.cad.formats import parse_mesh, read_mesh
 from s2r_bench.cad.frame import standing
-from s2r_bench.data.checks.finding import Finding, error, warning
+from s2r_bench.data.checks.finding import Finding, error, refuse_errors, warning
 from s2r_bench.data.claim import claim, release
-from s2r_bench.data.lasa.pairs import refuse_errors
 from s2r_bench.data.lasa.plain import read_plain
 from s2r_bench.data.pairing import Progress, pose_of_text
 from s2r_bench.data.trees import Reader, read_tree

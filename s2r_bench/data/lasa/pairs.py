@@ -22,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from s2r_bench.data.checks.finding import Finding, error, warning
+from s2r_bench.data.checks.finding import Finding, error, refuse_errors, warning
 from s2r_bench.data.intrinsics import Intrinsics
 from s2r_bench.data.lasa.split import VALIDATION_SCENES, WHY, clean_split, leaking_scenes, scene_of
-from s2r_bench.data.pairing import Progress, View, Written, pose_of_text, write_pairs
+from s2r_bench.data.pairing import Progress, View, Written, pose_of_text, without_strangers, write_pairs
 from s2r_bench.data.png import depth_of_png, middle_square
 from s2r_bench.data.trees import Reader, read_tree
 from s2r_bench.errors import DataError
@@ -143,18 +143,6 @@ def prepare_pairs(
     )
 
 
-def refuse_errors(findings: list[Finding]) -> None:
-    """Stop where something is wrong.
-
-    Raises:
-        DataError: the first error; it says how many there are.
-    """
-    wrong = [finding for finding in findings if finding.severity == "error"]
-    if wrong:
-        more = f" ({len(wrong) - 1} more; `s2r-bench data verify` lists all)" if len(wrong) > 1 else ""
-        raise DataError(f"{wrong[0].file}: {wrong[0].message}. {wrong[0].remedy}{more}")
-
-
 def name_of(line: str) -> str:
     """The name of a pair: "41418162/10" becomes "41418162_10"."""
     return line.replace("/", "_")
@@ -167,12 +155,6 @@ def square_camera(side: int) -> FloatArray:
     """
     focal = FOCAL * side / SIDE
     return np.array([[focal, 0, side / 2], [0, focal, side / 2], [0, 0, 1]])
-
-
-def without_strangers(clean: DepthArray, captured: DepthArray, apart: float) -> DepthArray:
-    """The clean depth without the pixels in which something else than the CAD was captured."""
-    stranger = (captured > 0) & (np.abs(captured - clean) >= apart)
-    return np.where(stranger, np.float32(0), clean)
 
 
 def _view(tree: DepthTree, line: str, apart: float, K: FloatArray, camera: Intrinsics | None) -> View:
