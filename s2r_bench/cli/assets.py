@@ -17,6 +17,7 @@ def add_data(data: typer.Typer) -> None:
     """Register `data`."""
     common.command(data, "list", examples=["s2r-bench data list"])(data_list)
     common.command(data, "info", examples=["s2r-bench data info mini", "s2r-bench data info my-pairs/"])(data_info)
+    common.command(data, "describe", examples=["s2r-bench data describe models/"])(data_describe)
     common.command(
         data,
         "prepare",
@@ -77,6 +78,29 @@ def data_info(
     lines += [f"  {split:<6} {part['pairs']} pairs of {len(part['scenes'])} scenes" for split, part in splits.items()]
     lines += [f"  {key}: {about[key]}" for key in ("licence", "source") if key in about]
     session.answer(document, "\n".join(lines))
+
+
+def data_describe(
+    session: Session, path: Annotated[Path, typer.Argument(help="CAD models: a folder, a file or a library.")]
+) -> None:
+    """Show what a corpus of CAD models holds: how many of each category, how large, and which cannot be read."""
+    from statistics import median
+
+    from s2r_bench.cad import read_models
+    from s2r_bench.cad.frame import longest_side
+
+    corpus = read_models(path)
+    counts = corpus.counts()
+    sides = {
+        name: round(median(longest_side(model.mesh) for model in corpus.models if model.category == name), 3)
+        for name in counts
+    }
+    failures = {failure.id: failure.reason for failure in corpus.failures}
+    lines = [f"{path}: {len(corpus.models)} models"]
+    lines += [f"  {name:<8} {count:>6}, median longest side {sides[name]:.2f} m" for name, count in counts.items()]
+    lines += [f"  cannot be read: {name}: {reason}" for name, reason in failures.items()]
+    document = {"path": str(path), "models": len(corpus.models), "categories": counts, "longest_side_m": sides}
+    session.answer({**document, "failures": failures}, "\n".join(lines))
 
 
 def data_prepare(

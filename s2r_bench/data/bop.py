@@ -174,7 +174,7 @@ def read_scene(scene: Scene) -> list[Image]:
             )
         except (KeyError, TypeError, ValueError) as wrong:
             raise DataError(f"{path}: image {number} lacks a field or holds one of another form ({wrong})") from None
-        world_from_cam = np.full((4, 4), np.nan) if cam_from_world is None else np.linalg.inv(cam_from_world)
+        world_from_cam = np.full((4, 4), np.nan) if cam_from_world is None else _inverse(cam_from_world)
         depth = scene.folder / "depth" / f"{number:06d}.png"
         images.append(Image(scene.part, scene.folder.name, number, depth, K, scale * MM, world_from_cam, objects))
     return _posed(scene, images)
@@ -205,7 +205,11 @@ def _posed(scene: Scene, images: list[Image]) -> list[Image]:
             f"{scene.folder / 'scene_camera.json'}: it gives no camera poses (cam_R_w2c), and no object stands once in "
             "every image to take them from"
         )
-    return [replace(image, world_from_cam=np.linalg.inv(dict(image.objects)[common[0]])) for image in shown]
+    return [replace(image, world_from_cam=_inverse(dict(image.objects)[common[0]])) for image in shown]
+
+
+def _inverse(pose: FloatArray) -> FloatArray:
+    return np.asarray(np.linalg.inv(pose), dtype=np.float64)
 
 
 def _numbered(path: Path) -> dict[int, Any]:

@@ -80,7 +80,7 @@ def write_pairs(
     Args:
         out: the new folder.
         views: of one image size.
-        splits: split -> names of views; a split may be empty only where `views` has none of it.
+        splits: split -> names of views; each has to get one that is usable.
         identity: what decides the content, for going on after a kill.
         sensor: its name in records and tables.
         others: further JSON files of the folder, name -> content; they are there before cameras.json is.

@@ -12,6 +12,7 @@ training object of its category, drawn nearer or farther by the ratio of their l
 """
 
 import os
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from s2r_bench.errors import DataError, UsageError
 from s2r_bench.files import read_json
 from s2r_bench.geometry.render import RayScene
 from s2r_bench.seeds import rng_of
+from s2r_bench.steps.code import code_of
 from s2r_bench.types import CATEGORIES, CadModel, DepthFrame, FloatArray, Mesh
 from s2r_bench.worlds.base import ObjectSplit
 from s2r_bench.worlds.custom import PairFolderWorld, PairWorldOptions
@@ -75,7 +77,10 @@ class LasaWorld(PairFolderWorld):
 
     @property
     def key(self) -> str:
-        """Of the cameras, the placed objects and the corpus' files (names and sizes), and the preset's pixel step."""
+        """Of the cameras, this code, the preset's pixel step, and names and sizes of captures, objects and corpora.
+
+        A change within a file that leaves its size as it was is not seen.
+        """
         return self._key
 
     def cads(self) -> list[CadModel]:
@@ -148,7 +153,8 @@ class LasaWorld(PairFolderWorld):
     @cached_property
     def _key(self) -> str:
         lines = [
-            f"{self.step}",
+            f"{self.step} {code_of(sys.modules[__name__])}",
+            *_sizes(self.folder / "captured"),
             *_sizes(self.folder / OBJECTS),
             *(line for place in self._corpora for line in _sizes(place)),
         ]

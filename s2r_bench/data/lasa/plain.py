@@ -5,9 +5,9 @@ are put together here; whatever else the file asks for is refused.
 """
 
 import io
-import pickletools
 import re
 from collections.abc import Callable
+from pickletools import genops
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def read_plain(data: bytes, name: str) -> Any:
 def _walked(pickled: bytes) -> Any:
     stack: list[Any] = []
     memo: dict[int, Any] = {}
-    for op, arg, _ in pickletools.genops(pickled):
+    for op, arg, _ in genops(pickled):
         kind = op.name
         if kind in ("PROTO", "FRAME"):
             continue
