@@ -179,6 +179,12 @@ def test_a_wrong_unit_and_stray_files_are_seen(broken) -> None:
     assert found["no list names this frame"] == "warning"
 
 
+def test_a_folder_above_is_taken_and_missing_files_are_named_where_they_belong(broken, tmp_path) -> None:
+    (broken / "lasa_pose/41069021/0.txt").unlink()
+    wrong = [finding.file for finding in check(tmp_path) if finding.severity == "error"]
+    assert wrong == [str(broken / "lasa_pose/41069021/0.txt")]
+
+
 def test_nothing_of_lasa(tmp_path) -> None:
     with pytest.raises(DataError, match="holds nothing of LASA"):
         check(tmp_path)

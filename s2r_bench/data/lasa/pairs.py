@@ -65,6 +65,12 @@ class DepthTree:
         """Every line of both lists, once, in their order."""
         return list(dict.fromkeys(line for lines in self.lists.values() for line in lines))
 
+    @property
+    def base(self) -> Path:
+        """The folder of lasa_depth and lasa_pose, where missing files belong."""
+        every = (name for files in (self.clean, self.captured, self.poses) for name, _ in files.values())
+        return self.source / next(every, "").rpartition("lasa_")[0]
+
 
 def holds_pairs(names: Mapping[str, Reader]) -> bool:
     """Whether some files are of a pair set."""
@@ -184,7 +190,7 @@ def _pair(tree: DepthTree, line: str, apart: float, camera: Intrinsics | None) -
 
 
 def _of_lists(tree: DepthTree, published: bool) -> Iterator[Finding]:
-    folder = tree.source / "lasa_depth"
+    folder = tree.base / "lasa_depth"
     for part in ("train", "val"):
         if part not in tree.lists:
             yield error(folder / f"{part}.lst", "the list is missing", f"Unpack lasa_depth again; {GET}")
@@ -227,7 +233,7 @@ def _missing(tree: DepthTree) -> Iterator[Finding]:
     for line in tree.listed:
         for files, path, message in ways:
             if line not in files:
-                yield error(tree.source / path.format(line), message, "Unpack the archive of this part again")
+                yield error(tree.base / path.format(line), message, "Unpack the archive of this part again")
 
 
 def _odd(tree: DepthTree) -> Iterator[Finding]:
@@ -272,4 +278,4 @@ def _images(tree: DepthTree) -> Iterator[Finding]:
     for side, found in medians.items():
         if found and not NEAREST_M < np.median(found) < FARTHEST_M:
             message = f"the median depth of FRAME_{side}.png is {np.median(found):.4g} m when read as millimetres"
-            yield error(tree.source / "lasa_depth", message, "Expected 16-bit millimetres")
+            yield error(tree.base / "lasa_depth", message, "Expected 16-bit millimetres")
