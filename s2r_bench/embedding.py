@@ -21,7 +21,8 @@ from s2r_bench.worlds.mini.scene import Stage
 
 FIRST_OBJECT = 10_000_000  # numbers of furniture that no split of the mini world has: nobody was trained on these rooms
 ROOMS = 100_000
-CROWD = Crowd(in_front=0.5, clear_of_target=True)  # more than in the mini world, where few objects are hidden at all
+CROWD = Crowd(in_front=0.6, at_target=True)  # the mini world hides few targets, and little of them
+IN_SIGHT = 0.25  # of the middle of the model: the rule of views decides, a path only must not be blind
 DISTANCES = (1.0, 1.0, 1.25, 1.25, 1.6, 0.8)  # of the cameras, path after path, in the rooms' usual distance
 
 
@@ -88,7 +89,7 @@ def in_room(model: CadModel, seed: int) -> Place:
 
     def path(views: int, attempt: int) -> list[FloatArray]:
         distance = DISTANCES[attempt % len(DISTANCES)]
-        return arc_poses(stage, views, seed_of(seed, "corpus path", model.id, attempt), distance)
+        return arc_poses(stage, views, seed_of(seed, "corpus path", model.id, attempt), distance, IN_SIGHT)
 
     scene = Scene((used_part(model.mesh), *around), box, None)
     reach = target_box(stage)

@@ -5,10 +5,10 @@
     ROOMS/NAME/room.ply       the room with all that stands in it (OBJ, GLB, OFF or PLY)
     ROOMS/NAME/cameras.json   poses that were recorded in it, if there are: the cameras file of a pair folder
 
-Metres, y up, one frame for mesh, boxes and poses. A box's width runs along x, its depth along z, its front is +z, before
-it is turned about y by `yaw_deg` (positive turns z towards x). The mesh's faces within the box go, and the model stands on
-the middle of the box's bottom face, front to front, in its own size: boxes are preferred whose sides are within 30 % of
-the model's. Of the recorded cameras only the poses are taken, with the intrinsics of the sensor that is simulated.
+Metres, y up, one frame for mesh, boxes and poses. A box's width runs along x, its depth along z, its front is +z,
+before it is turned about y by `yaw_deg` (positive turns z towards x). The mesh's faces within the box go, and the model
+stands on the middle of the box's bottom face, front to front, in its own size: boxes are preferred whose sides are
+within 30 % of the model's. Of recorded cameras only the poses are taken, with the intrinsics of the simulated sensor.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ What is read (`read_trajectory`):
 
     FILE.json or DIR/cameras.json   a pair folder's cameras file, {"K": 3x3, "width": W, "height": H, "cam_to_world":
                                     {ID: 4x4, ...}, "frames": {ID: {"sequence": ...}}}; ids in order of time
-    FILE.npz                        arrays poses (N, 4, 4), K (3, 3), width, height; sequence (N,) where there are several
+    FILE.npz                        arrays poses (N, 4, 4), K (3, 3), width, height; sequence (N,) if there are several
     a recording                     7-Scenes or TUM, as `s2r_bench.data.recordings` reads them; of depth only the size
 
 Poses are camera-to-world, metres, OpenCV axes. JSON and npz may say where `up` is (x, y, z) and at which height along
@@ -60,7 +60,7 @@ def read_trajectory(path: Path) -> Trajectory:
     """Read recorded paths; see above for what is read.
 
     Raises:
-        DataError: nothing there, no poses, a pose that is not rigid, no telling where up is; the message names the file.
+        DataError: nothing there, no poses, a pose that is not rigid, no telling where up is; it names the file.
     """
     if not path.exists():
         raise DataError(f"there is no trajectory at {path}; give a cameras.json, an npz of poses, or a recording")

@@ -210,8 +210,8 @@ def _check(wanted: Wanted, cads: Path | None) -> None:
     shard = Shard.parsed(wanted.shard)
     if cads is None and (wanted.scene, wanted.trajectory, wanted.occupancy, shard.count) != ("alone", None, 0, 1):
         raise UsageError(
-            f"--scene, --trajectory, --occupancy and --shard are for CAD models, and {wanted.data or 'mini'} has views of "
-            "its own; give a folder of CAD models with -d"
+            f"--scene, --trajectory, --occupancy and --shard are for CAD models; {wanted.data or 'mini'} has views "
+            "of its own: give a folder of CAD models with -d"
         )
     if wanted.trajectory is not None:
         read_trajectory(wanted.trajectory)

@@ -13,6 +13,7 @@ from s2r_bench.worlds.mini.scene import Body, Material, Scene
 
 OBJECTS_PER_ROOM = 16  # object numbers set aside for each room, so that no two rooms share furniture
 NEAREST_IN_FRONT_M = 0.3
+BESIDE_M = 0.2  # beside a target, what stands before it may reach
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,12 @@ class Crowd:
 
     Attributes:
         in_front: share of the tries to place a piece that put it there.
-        clear_of_target: as far before the target's front as it would stand before the middle of a shallow one; else a
-            deep target has nothing before it.
+        at_target: across the target's width and before its front face. Else across the room and before the middle of
+            the room's front: few targets are hidden then, and deep ones never.
     """
 
     in_front: float = 0.2
-    clear_of_target: bool = False
+    at_target: bool = False
 
 
 def make_room(scene_id: str, room_seed: int, first_object: int, category: str) -> Scene:
@@ -61,11 +62,14 @@ def room_around(
     rear = float(size[0, 2]) - dice.between(0.02, 0.9)
     left, right = -dice.between(1.3, 2.4), dice.between(1.3, 2.4)
     left, right = min(left, float(size[0, 0]) - 0.1), max(right, float(size[1, 0]) + 0.1)
-    ahead = max(0.0, float(size[1, 2]) - NEAREST_IN_FRONT_M) if crowd.clear_of_target else 0.0
+    ahead, narrow = 0.0, 1.0
+    if crowd.at_target:
+        ahead = max(0.0, float(size[1, 2]) - NEAREST_IN_FRONT_M)
+        narrow = min(1.0, (float(size[1, 0]) + BESIDE_M) / max(-left, right))
     objects = [target]
     for number in range(1, dice.count(3, 6) + 1):
         model = make_furniture(dice.pick(CATEGORIES), first_object + number)
-        spot = _spot(model, placed, (left, right, rear), dice, crowd.in_front, ahead)
+        spot = _spot(model, placed, (left, right, rear), dice, crowd.in_front, ahead, narrow)
         if spot is not None:
             objects.append(model)
             placed.append(spot)
@@ -134,6 +138,7 @@ def _spot(
     dice: Dice,
     in_front: float,
     ahead: float,
+    narrow: float,
 ) -> tuple[FloatArray, FloatArray] | None:
     """A free place: along the walls, or now and then in front of the target, where it hides part of it."""
     left, right, rear = walls
@@ -143,6 +148,7 @@ def _spot(
         half = (bounds[1] - bounds[0]) / 2
         x = dice.between(left + half[0], max(right - half[0], left + half[0] + 0.01))
         z = ahead + dice.between(NEAREST_IN_FRONT_M, 1.0) if front else rear + half[2] + dice.between(0.02, 0.6)
+        x *= narrow if front else 1.0
         if front and (bounds[1, 1] > 0.9 or half.max() > 0.45):
             continue  # a tall or large thing in front would fill the view
         pose, bounds = placed_at(pose, bounds, x, z)
