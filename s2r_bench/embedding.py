@@ -21,7 +21,8 @@ from s2r_bench.worlds.mini.scene import Stage
 
 FIRST_OBJECT = 10_000_000  # numbers of furniture that no split of the mini world has: nobody was trained on these rooms
 ROOMS = 100_000
-CROWD = Crowd(in_front=0.6, at_target=True)  # the mini world hides few targets, and little of them
+# more before the model than in the mini world, which hides few targets, and little of them
+CROWD = Crowd(in_front=0.6, at_target=True, tallest=1.25, widest=1.3)
 IN_SIGHT = 0.25  # of the middle of the model: the rule of views decides, a path only must not be blind
 DISTANCES = (1.0, 1.0, 1.25, 1.25, 1.6, 0.8)  # of the cameras, path after path, in the rooms' usual distance
 

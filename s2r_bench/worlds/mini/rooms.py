@@ -24,10 +24,13 @@ class Crowd:
         in_front: share of the tries to place a piece that put it there.
         at_target: across the target's width and before its front face. Else across the room and before the middle of
             the room's front: few targets are hidden then, and deep ones never.
+        tallest, widest: metres, of what may stand there.
     """
 
     in_front: float = 0.2
     at_target: bool = False
+    tallest: float = 0.9
+    widest: float = 0.9
 
 
 def make_room(scene_id: str, room_seed: int, first_object: int, category: str) -> Scene:
@@ -69,7 +72,7 @@ def room_around(
     objects = [target]
     for number in range(1, dice.count(3, 6) + 1):
         model = make_furniture(dice.pick(CATEGORIES), first_object + number)
-        spot = _spot(model, placed, (left, right, rear), dice, crowd.in_front, ahead, narrow)
+        spot = _spot(model, placed, (left, right, rear), dice, crowd, ahead, narrow)
         if spot is not None:
             objects.append(model)
             placed.append(spot)
@@ -136,20 +139,20 @@ def _spot(
     placed: list[tuple[FloatArray, FloatArray]],
     walls: tuple[float, float, float],
     dice: Dice,
-    in_front: float,
+    crowd: Crowd,
     ahead: float,
     narrow: float,
 ) -> tuple[FloatArray, FloatArray] | None:
     """A free place: along the walls, or now and then in front of the target, where it hides part of it."""
     left, right, rear = walls
     for _ in range(12):
-        front = dice.chance(in_front)
+        front = dice.chance(crowd.in_front)
         pose, bounds = placed_model(model, dice.pick([0, 90, -90, 180]) + dice.between(-12, 12), 0.0, 0.0)
         half = (bounds[1] - bounds[0]) / 2
         x = dice.between(left + half[0], max(right - half[0], left + half[0] + 0.01))
         z = ahead + dice.between(NEAREST_IN_FRONT_M, 1.0) if front else rear + half[2] + dice.between(0.02, 0.6)
         x *= narrow if front else 1.0
-        if front and (bounds[1, 1] > 0.9 or half.max() > 0.45):
+        if front and (bounds[1, 1] > crowd.tallest or 2 * half.max() > crowd.widest):
             continue  # a tall or large thing in front would fill the view
         pose, bounds = placed_at(pose, bounds, x, z)
         if not any(overlap(bounds, other) for _, other in placed) and bounds[1, 2] < ahead + 1.5:
