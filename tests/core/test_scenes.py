@@ -259,12 +259,11 @@ def test_occupancy_comes_with_the_scan_in_its_frame(finished):
 def test_any_number_of_shards_and_workers_ends_in_the_same_bytes(finished, tmp_path):
     _, whole = finished
     reports = [
-        simulate_corpus(
-            Bumpy(), cads(), tmp_path, settings(occupancy=500), shard=Shard(index, 3), workers=1 + (index == 2)
-        )
-        for index in (1, 2, 3)
+        simulate_corpus(Bumpy(), cads(), tmp_path, settings(occupancy=500), shard=Shard(index, 2), workers=index)
+        for index in (1, 2)
     ]
-    assert [report.complete for report in reports] == [False, False, True]
+    assert [report.complete for report in reports] == [False, True]
+    assert all(report.made for report in reports)
     assert sorted(name for report in reports for name in report.made) == sorted(model.id for model in cads())
     assert contents(tmp_path) == contents(whole)
 
