@@ -99,7 +99,7 @@ def tinted_cloud(
     front = _cloud_depth(points, box, pixels)[0]
     rest = _cloud_depth(points[~on_object], box, pixels)[0] if (~on_object).any() else np.zeros_like(front)
     other = (rest > 0) & (front > 0) & (rest <= front + BEHIND_M)
-    return (shade[..., None] * np.where(other[..., None], np.float32(TINT), np.float32(1))).astype(np.float32)
+    return (shade[..., None] * np.where(other[..., None], np.array(TINT, np.float32), np.float32(1))).astype(np.float32)
 
 
 def _cloud_depth(points: FloatArray, box: FloatArray, pixels: int) -> tuple[DepthArray, FloatArray]:

@@ -150,7 +150,7 @@ def _near(poses: FloatArray, target: FloatArray) -> FloatArray:
     there = np.einsum("nij,ni->nj", poses[:, :3, :3], target - poses[:, :3, 3])
     away = np.linalg.norm(there, axis=1)
     good = (away >= REACH_M[0]) & (away <= REACH_M[1]) & (np.abs(there[:, :2]).max(1, initial=0) < there[:, 2])
-    return poses[good]
+    return np.asarray(poses[good])
 
 
 def _cleared(mesh: Mesh, size: FloatArray) -> Mesh:

@@ -1,11 +1,15 @@
 """CAD models among furniture: rooms, what views show, recorded paths, rooms of a data set, shards and workers."""
 
+import csv
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from s2r_bench.cad import iter_models
 from s2r_bench.corpus import Shard, contact_sheet, simulate_corpus
 from s2r_bench.embedding import alone, in_room
 from s2r_bench.errors import DataError, UsageError
@@ -497,3 +501,36 @@ def test_rooms_that_are_not_as_they_should_be_are_named(rooms, tmp_path):
     shutil.move(rooms / "kitchen" / "room.ply", tmp_path / "elsewhere.ply")
     with pytest.raises(DataError, match=r"room\.ply is missing"):
         read_rooms(rooms)
+
+
+# --- CADs as libraries have them
+
+
+def test_open_cads_of_the_development_corpus_are_scanned_with_their_inside(tmp_path):
+    data = Path(os.environ.get("S2R_DEV_DATA", Path(__file__).parents[3] / "shared" / "data")) / "cad_sweethome3d"
+    if not (data / "index.csv").is_file():
+        pytest.skip("no development data: set S2R_DEV_DATA")
+    with (data / "index.csv").open(encoding="utf-8", newline="") as text:
+        rows = [row for row in csv.DictReader(text) if row["category"] == "table"]
+    open_ones = sorted(rows, key=lambda row: (float(row["boundary_edge_frac"]) == 0, int(row["faces"])))[:2]
+    wanted = {row["file"].removesuffix(".npz").replace("/", "_") for row in open_ones}
+    models = iter_models(data, categories=["table"], chosen=wanted.__contains__)
+    report = simulate_corpus(Bumpy(), models, tmp_path, settings(occupancy=300))
+    assert (set(report.made), report.failures) == (wanted, {})
+    for name in wanted:
+        facts = json.loads((tmp_path / "table" / name / "object.json").read_text())
+        assert facts["solid"]["watertight"] is False
+        assert facts["object_points"] > 100
+        with np.load(tmp_path / "table" / name / "occupancy.npz", allow_pickle=False) as arrays:
+            assert arrays["vol_label"].any()
+
+
+def test_models_of_a_shard_alone_are_read_and_the_limit_counts_all(tmp_path):
+    for name in "abcd":
+        np.savez(tmp_path / f"{name}.npz", V=board((0, 0, 0), (1, 1, 1)).vertices, F=board((0, 0, 0), (1, 1, 1)).faces)
+    (tmp_path / "b.npz").write_bytes(b"damaged")
+    assert [one.id for one in iter_models(tmp_path, chosen=lambda name: name in "bd")] == ["b", "d"]
+    assert [one.id for one in iter_models(tmp_path, chosen="d".__eq__)] == ["d"]
+    # three models within the limit, the damaged one does not count: a, c, d
+    assert [one.id for one in iter_models(tmp_path, limit=3, chosen=lambda name: name in "bd")] == ["b", "d"]
+    assert [one.id for one in iter_models(tmp_path, limit=2, chosen=lambda name: name in "bd")] == ["b"]
