@@ -185,14 +185,15 @@ class _Job:
             return self._failed(model.id, f"another model has the same id and category, {model.category}")
         self.folders.add(folder)
         identity = content_key([self.described, model.id, model.category, mesh_digest(model.mesh)])
-        known = self._known(folder, identity)
+        try:
+            known, reason = self._known(folder, identity), self._refused(folder, identity)
+        except DataError as damaged:
+            return self._failed(model.id, str(damaged))
         if known is not None:
             self.report.kept.append(model.id)
             return self._took(model.id, folder, known)
-        refused = self._refusal(folder)
-        if refused.is_file() and read_json(refused).get("identity") == identity:
-            return self._failed(model.id, str(read_json(refused)["reason"]))
-        refused.unlink(missing_ok=True)
+        if reason is not None:
+            return self._failed(model.id, reason)
         return pipeline.add(Item(model, folder, {"schema": SCHEMA, "identity": identity}))
 
     def done(self, item: Item, came: Finished | DataError) -> None:
@@ -262,6 +263,17 @@ class _Job:
             raise UsageError(f"{folder} is in the way: it holds no object.json, so it was not made here; move it away")
         return None
 
+    def _refused(self, folder: Path, identity: str) -> str | None:
+        """Why an earlier run refused an object; what is noted of an older model in its place goes."""
+        path = self._refusal(folder)
+        if not path.is_file():
+            return None
+        noted = read_json(path)
+        if noted.get("identity") == identity:
+            return str(noted.get("reason"))
+        path.unlink()
+        return None
+
     def _refusal(self, folder: Path) -> Path:
         """Where it is noted that an object was refused, so that a run that goes on does not try it again."""
         return self.out / BOOKS / "refused" / f"{folder.relative_to(self.out).as_posix()}.json"
@@ -292,7 +304,9 @@ def _write_manifest(out: Path, described: dict[str, Any], parts: list[dict[str, 
         counts[entry["category"]] = counts.get(entry["category"], 0) + 1
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerows([("id", "reason"), *((entry["id"], entry["reason"]) for entry in failures)])
+    table.writerows(
+        [("id", "reason"), *((entry["id"], entry["reason"].removeprefix(f"{entry['id']}: ")) for entry in failures)]
+    )
     write_text(out / "failures.csv", text.getvalue())
     manifest = {
         **described,

@@ -190,7 +190,8 @@ def _views(place: Place, model: CadModel, settings: ScanSettings) -> tuple[list[
             return place.path(settings.views, attempt)
         return laid_around(recorded, place.box, settings.views, seed, attempt)
 
-    views, tried = looker.pick(paths, settings.views, settings.rule, model.id)
+    longest = float(np.ptp(place.scene.box, axis=0).max())
+    views, tried = looker.pick(paths, settings.views, settings.rule, f"{model.id}: {longest:.2g} m long,")
     points = sample_surface(used_part(model.mesh), SURFACE_POINTS, seed_of(seed, "surface"))
     back = np.linalg.inv(place.cad_from_place)
     seen = surface_seen(points @ back[:3, :3].T + back[:3, 3], views, settings.K)

@@ -86,6 +86,12 @@ class Looker:
 
         A path may have more poses than `views`: then evenly spaced ones of those that count are taken.
 
+        Args:
+            paths: the camera paths.
+            views: how many are wanted.
+            rule: which count.
+            name: of the object, how an error about it begins.
+
         Returns:
             The views, in order, and how many paths were tried.
 
@@ -93,20 +99,21 @@ class Looker:
             DataError: on no path enough views count.
         """
         best: list[View] = []
-        tried, highest = 0, 0.0
+        tried, highest, most = 0, 0.0, 0
         for attempt in range(rule.attempts):
             tried = attempt + 1
             seen = [self.view(pose) for pose in paths(attempt)]
             highest = max([highest, *(view.share for view in seen)])
+            most = max([most, *(int(view.own.sum()) for view in seen)])
             good = [view for view in seen if view.share >= rule.share and int(view.own.sum()) >= rule.pixels]
             best = max(best, good, key=len)
             if len(best) >= views:
                 break
         if len(best) < ceil(rule.fewest * views):
             raise DataError(
-                f"{name}: hidden or too small: on the best of {tried} camera paths {len(best)} views count, "
+                f"{name} hidden or too small: on the best of {tried} camera paths {len(best)} views count, "
                 f"{ceil(rule.fewest * views)} are needed; a view counts that shows {rule.share:.0%} of the object and "
-                f"{rule.pixels} pixels (at most {highest:.0%} was seen)"
+                f"{rule.pixels} pixels of it (at most {highest:.0%} and {most} pixels were seen)"
             )
         return spread(best, views), tried
 

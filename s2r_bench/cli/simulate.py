@@ -125,7 +125,7 @@ def _models(session: Session, wanted: Wanted, fitted: "Fitted", cads: Path, out:
     drawn = report.complete and wanted.fuse and any(out.glob("*/*/object.json"))
     sheet = contact_sheet(out) if drawn else None
     for name, why in report.failures.items():
-        session.warn(f"{name}: {why}")
+        session.warn(f"{name}: {why.removeprefix(f'{name}: ')}")
     document = {
         "command": "simulate",
         "out": str(out),

@@ -168,7 +168,7 @@ def test_the_first_path_that_shows_enough_is_taken_else_the_best_else_none():
     seen, tried = eye.pick(lambda attempt: mixed[attempt], 4, rule, "x")
     assert (len(seen), tried) == (2, 3)
     with pytest.raises(
-        DataError, match="x: hidden or too small: on the best of 3 camera paths 1 views count, 2 are needed"
+        DataError, match="x hidden or too small: on the best of 3 camera paths 1 views count, 2 are needed"
     ):
         eye.pick(lambda attempt: [*[behind_wall] * 3, front], 4, rule, "x")
     many, _ = eye.pick(lambda attempt: [front] * 9, 4, rule, "x")
@@ -288,7 +288,9 @@ def test_an_object_that_cannot_be_seen_is_refused_once_and_for_all(tmp_path, mon
     tiny = CadModel("button", "other", board((0, 0, 0), (0.06, 0.01, 0.06)))
     for _ in range(2):
         report = simulate_corpus(Bumpy(), [tiny, cads()[0]], tmp_path, settings())
-        assert "hidden or too small: on the best of 6 camera paths 0 views count" in report.failures["button"]
+        assert (
+            "0.06 m long, hidden or too small: on the best of 6 camera paths 0 views count" in report.failures["button"]
+        )
         monkeypatch.setattr("s2r_bench.pipeline.prepare", None)  # the second time nothing is tried
     assert report.kept == ["chair-000077"]
     text = (tmp_path / "failures.csv").read_text()
