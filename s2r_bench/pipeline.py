@@ -96,19 +96,17 @@ class Pipeline:
         """Simulate what is prepared until only `left` are waiting."""
         while len(self._preparing) > left:
             item, coming = self._preparing.popleft()
+            seconds: Seconds = {}
             try:
                 prepared, seconds = _result(coming)
+                start = perf_counter()
+                simulated = simulate(self.simulator, prepared.clean, self.settings.seed)
+                seconds["simulate"] = perf_counter() - start
+                finishing = self._submit(_finish, item, prepared, simulated, self.settings, self.simulator.card.title)
             except DataError as wrong:
-                failed: Future[tuple[dict[str, Any], Seconds]] = Future()
-                failed.set_exception(wrong)
-                self._finishing.append((item, {}, failed))
-                continue
-            start = perf_counter()
-            simulated = simulate(self.simulator, prepared.clean, self.settings.seed)
-            seconds["simulate"] = perf_counter() - start
-            sensor = self.simulator.card.title
-            coming_too = self._submit(_finish, item, prepared, simulated, self.settings, sensor)
-            self._finishing.append((item, seconds, coming_too))
+                finishing = Future()
+                finishing.set_exception(wrong)
+            self._finishing.append((item, seconds, finishing))
             self._harvest(self._ahead)
 
     def _harvest(self, left: int) -> None:

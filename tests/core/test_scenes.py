@@ -284,6 +284,21 @@ def test_the_books_hold_times_and_a_run_that_goes_on_redoes_nothing(finished):
     assert len(json.loads((out / "_run" / "times-1-of-1.json").read_text())["runs"]) == len(before) + 1
 
 
+def test_what_was_refused_before_a_kill_is_noted(tmp_path):
+    class Picky(Bumpy):
+        def simulate(self, frames, seeds):
+            if "cabinet" in frames[0].scene:
+                raise KeyboardInterrupt
+            raise DataError("no such sensor here")
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate_corpus(Picky(), cads(), tmp_path, settings())
+    noted = sorted(path.stem for path in (tmp_path / "_run" / "refused").rglob("*.json"))
+    assert noted == ["chair-000077", "table-000077"]
+    report = simulate_corpus(Bumpy(), cads(), tmp_path, settings())
+    assert (report.made, set(report.failures.values())) == (["cabinet-000077"], {"no such sensor here"})
+
+
 def test_an_object_that_cannot_be_seen_is_refused_once_and_for_all(tmp_path, monkeypatch):
     tiny = CadModel("button", "other", board((0, 0, 0), (0.06, 0.01, 0.06)))
     for _ in range(2):
