@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from s2r_bench.data.clouds import CloudSplit, LabelledClouds
+from s2r_bench.data.images import ObjectImage
 from s2r_bench.errors import UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
@@ -85,6 +86,20 @@ class HoldsObjects(Protocol):
         self, models: Sequence[CadModel], views: int, seeds: Sequence[int]
     ) -> list[tuple[DepthFrame, ...]]:
         """Captures of objects in their surroundings, in the same frames; one seed an object."""
+        ...
+
+
+@runtime_checkable
+class HoldsImages(Protocol):
+    """A world with single objects that has colour images of them, or of some of them."""
+
+    @property
+    def images_key(self) -> str:
+        """Changes whenever an image or its projection does."""
+        ...
+
+    def object_images(self, model: CadModel) -> Sequence[ObjectImage]:
+        """The images of an object in a fixed order, as `ObjectImage.seen` makes them; empty where it has none."""
         ...
 
 
