@@ -11,7 +11,8 @@ from s2r_bench.files import read_json, write_bytes
 from s2r_bench.geometry.camera import intrinsics, look_at
 from s2r_bench.geometry.io import read_cloud
 from s2r_bench.geometry.points import normals_from_depth
-from s2r_bench.types import DepthArray, FloatArray
+from s2r_bench.labelled_cloud import read_labelled_cloud
+from s2r_bench.types import BoolArray, DepthArray, FloatArray
 from s2r_bench.worlds.pair_folder import read_depth
 
 MOST_OBJECTS = 12
@@ -19,6 +20,8 @@ LONGEST_NAME = 24
 COLUMNS = ("clean depth (m)", "simulated depth (m)", "simulated - clean (mm)", "fused cloud")
 NOTHING = "0.85"  # grey, where there is no value
 CLOUD_PIXELS = 360
+TINT = (0.85, 0.6, 0.35)  # of points that are not the object's
+BEHIND_M = 0.005
 _FAR = np.float32(1000)
 
 
@@ -58,9 +61,13 @@ class _Row:
         self.simulated = read_depth(folder / "simulated" / f"{view}.png")
         both = (self.clean > 0) & (self.simulated > 0)
         self.residual = np.where(both, (self.simulated - self.clean) * 1000, np.nan)
-        self.cloud = None
+        self.cloud: NDArray[np.float32] | None = None
         if (folder / "cloud.ply").is_file():
-            self.cloud = shaded_cloud(read_cloud(folder / "cloud.ply"), np.asarray(entry["box_m"], dtype=np.float64))
+            box = np.asarray(entry["box_m"], dtype=np.float64)
+            if "object_points" in entry:
+                self.cloud = tinted_cloud(*read_labelled_cloud(folder / "cloud.ply"), box)
+            else:
+                self.cloud = shaded_cloud(read_cloud(folder / "cloud.ply"), box)
 
     @property
     def residuals(self) -> NDArray[np.float64]:
@@ -77,16 +84,32 @@ def shaded_cloud(points: FloatArray, box: FloatArray, pixels: int = CLOUD_PIXELS
         box: (2, 3) of the object, which fills the picture.
         pixels: side of the picture.
     """
+    depth, K = _cloud_depth(points, box, pixels)
+    normals = normals_from_depth(depth, K, max_jump=0.02)
+    light = np.array([-0.45, -0.6, -0.65]) / np.linalg.norm([-0.45, -0.6, -0.65])
+    shade = 0.25 + 0.75 * np.clip(normals @ light, 0, 1)
+    return np.where(depth > 0, np.where((normals != 0).any(-1), shade, 0.45), np.nan).astype(np.float32)
+
+
+def tinted_cloud(
+    points: FloatArray, on_object: BoolArray, box: FloatArray, pixels: int = CLOUD_PIXELS
+) -> NDArray[np.float32]:
+    """(pixels, pixels, 3) the same in colour: grey where the object is in front, brown where something else is."""
+    shade = np.nan_to_num(shaded_cloud(points, box, pixels), nan=float(NOTHING))
+    front = _cloud_depth(points, box, pixels)[0]
+    rest = _cloud_depth(points[~on_object], box, pixels)[0] if (~on_object).any() else np.zeros_like(front)
+    other = (rest > 0) & (front > 0) & (rest <= front + BEHIND_M)
+    return (shade[..., None] * np.where(other[..., None], np.array(TINT, np.float32), np.float32(1))).astype(np.float32)
+
+
+def _cloud_depth(points: FloatArray, box: FloatArray, pixels: int) -> tuple[DepthArray, FloatArray]:
+    """Depth of a cloud from the camera of the sheet, and its intrinsics."""
     target, reach = box.mean(0), float(np.linalg.norm(box[1] - box[0])) / 2
     focal = 2.2 * pixels
     distance = reach * 1.1 * 2 * focal / pixels
     pose = look_at(target + distance * np.array([0.5, 0.42, 0.76]) / np.linalg.norm([0.5, 0.42, 0.76]), target)
     K = intrinsics(pixels, pixels, focal)
-    depth = _splatted(points, K, pose, pixels)
-    normals = normals_from_depth(depth, K, max_jump=0.02)
-    light = np.array([-0.45, -0.6, -0.65]) / np.linalg.norm([-0.45, -0.6, -0.65])
-    shade = 0.25 + 0.75 * np.clip(normals @ light, 0, 1)
-    return np.where(depth > 0, np.where((normals != 0).any(-1), shade, 0.45), np.nan).astype(np.float32)
+    return _splatted(points, K, pose, pixels), K
 
 
 def _splatted(points: FloatArray, K: FloatArray, pose: FloatArray, pixels: int) -> DepthArray:

@@ -67,15 +67,7 @@ def stage(model: CadModel, seed: int) -> Scene:
     Raises:
         DataError: the model has no faces, or a size that no furniture has (most often a wrong unit).
     """
-    if len(model.mesh.faces) == 0:
-        raise DataError(f"{model.id}: the model has no faces")
-    used = model.mesh.vertices[np.unique(model.mesh.faces)]  # a stray vertex must not stretch the box
-    box = np.stack([used.min(0), used.max(0)])
-    longest = float((box[1] - box[0]).max())
-    if not SMALLEST_M <= longest <= LARGEST_M:
-        raise DataError(
-            f"{model.id}: its longest side is {longest:.3g} m; expected {SMALLEST_M} to {LARGEST_M} m: check the unit"
-        )
+    box = object_box(model)
     rng = rng_of(seed, "stage", model.id)
     middle, floor = box.mean(0), float(box[0, 1])
     back = float(box[0, 2]) - rng.uniform(0.02, 0.4)
@@ -87,6 +79,24 @@ def stage(model: CadModel, seed: int) -> Scene:
         meshes.append(_side_wall(middle, floor, side_wall, side))
     meshes += [_occluder(rng, box, floor, side_wall) for _ in range(int(rng.choice(3, p=[0.5, 0.35, 0.15])))]
     return Scene(tuple(meshes), box, side_wall)
+
+
+def object_box(model: CadModel) -> FloatArray:
+    """(2, 3) smallest and largest corner of a model's faces, in its own frame.
+
+    Raises:
+        DataError: the model has no faces, or a size that no furniture has (most often a wrong unit).
+    """
+    if len(model.mesh.faces) == 0:
+        raise DataError(f"{model.id}: the model has no faces")
+    used = model.mesh.vertices[np.unique(model.mesh.faces)]  # a stray vertex must not stretch the box
+    box = np.stack([used.min(0), used.max(0)])
+    longest = float((box[1] - box[0]).max())
+    if not SMALLEST_M <= longest <= LARGEST_M:
+        raise DataError(
+            f"{model.id}: its longest side is {longest:.3g} m; expected {SMALLEST_M} to {LARGEST_M} m: check the unit"
+        )
+    return box
 
 
 def orbit(scene: Scene, views: int, seed: int) -> list[FloatArray]:

@@ -1,7 +1,7 @@
 """A corpus of CAD models from a folder of meshes or a furniture library; what cannot be read is listed, not lost."""
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,7 @@ def iter_models(
     up_axis: UpAxis = "auto",
     limit: int | None = None,
     categories: Collection[str] | None = None,
+    chosen: Callable[[str], bool] | None = None,
 ) -> Iterator[CadModel | Failure]:
     """The models of a corpus one after another, in order of their names; one mesh is in memory at a time.
 
@@ -76,6 +77,7 @@ def iter_models(
         up_axis: "auto": y for OBJ, GLB and npz, z for OFF and PLY.
         limit: give at most that many models (failures do not count).
         categories: give these only; others are not read.
+        chosen: give only models whose id it takes; the others count for the limit, and are not read without one.
 
     Yields:
         A `CadModel` in metres, y up, standing on y = 0, or a `Failure` with the reason.
@@ -90,22 +92,30 @@ def iter_models(
         raise DataError(f"there is nothing at {path}; give a mesh file, a folder of meshes or a .sh3f or .deb library")
     given = 0
     libraries = sweethome3d.libraries_in(path)
+    early = chosen if limit is None else None  # with a limit, it takes reading to know which models come within it
     published = _published(path) if units == "auto" and up_axis == "auto" else None
     if published is not None:
-        found = _of_entries(published, categories)
+        found = _of_entries(published, categories, early)
+    elif libraries:
+        found = _of_library(libraries, categories, early)
     else:
-        found = _of_library(libraries, categories) if libraries else _of_files(path, units, up_axis, categories)
+        found = _of_files(path, units, up_axis, categories, early)
     for model in found:
         if limit is not None and given >= limit:
             return
         given += isinstance(model, CadModel)
-        yield model
+        if chosen is None or chosen(model.id):
+            yield model
 
 
-def _of_library(libraries: list[Path], categories: Collection[str] | None) -> Iterator[CadModel | Failure]:
+def _of_library(
+    libraries: list[Path], categories: Collection[str] | None, chosen: Callable[[str], bool] | None
+) -> Iterator[CadModel | Failure]:
     for library in libraries:
         for entry in sweethome3d.iter_entries(library):
             if categories is not None and entry.category not in categories:
+                continue
+            if chosen is not None and not chosen(entry.id):
                 continue
             try:
                 yield entry.model()
@@ -120,9 +130,11 @@ def _published(path: Path) -> list[Entry] | None:
     return next((corpus.entries(path) for corpus in PUBLISHED if corpus.is_here(path)), None)
 
 
-def _of_entries(entries: list[Entry], categories: Collection[str] | None) -> Iterator[CadModel | Failure]:
+def _of_entries(
+    entries: list[Entry], categories: Collection[str] | None, chosen: Callable[[str], bool] | None
+) -> Iterator[CadModel | Failure]:
     for entry in entries:
-        if categories is not None and entry.category not in categories:
+        if (categories is not None and entry.category not in categories) or not (chosen is None or chosen(entry.id)):
             continue
         try:
             yield entry.model()
@@ -130,7 +142,13 @@ def _of_entries(entries: list[Entry], categories: Collection[str] | None) -> Ite
             yield Failure(entry.id, str(wrong))
 
 
-def _of_files(path: Path, units: str, up_axis: str, categories: Collection[str] | None) -> Iterator[CadModel | Failure]:
+def _of_files(
+    path: Path,
+    units: str,
+    up_axis: str,
+    categories: Collection[str] | None,
+    chosen: Callable[[str], bool] | None,
+) -> Iterator[CadModel | Failure]:
     root = path if path.is_dir() else path.parent
     files = _mesh_files(path)
     index = _index(root)
@@ -138,6 +156,8 @@ def _of_files(path: Path, units: str, up_axis: str, categories: Collection[str] 
     wanted = [file for file in files if categories is None or _category(root, file, index) in categories]
     guessed = _corpus_units(wanted) if units == "auto" else {}
     for file in wanted:
+        if chosen is not None and not chosen(ids[file]):
+            continue
         row = index.get(file.relative_to(root).as_posix(), {})
         ending = file.suffix.lower()
         unit = guessed.get(ending, "m") if units == "auto" else units

@@ -12,6 +12,29 @@ if TYPE_CHECKING:
     from s2r_bench.config import Named
 
 MethodName = Annotated[str, typer.Option("--method", "-m", help="A name, file.py:Class, or a checkpoint folder.")]
+Scene = Annotated[
+    str,
+    typer.Option(
+        "--scene",
+        help="Where a CAD model stands: alone, room (a furnished one), or a folder of rooms.",
+        metavar="alone|room|DIR",
+    ),
+]
+Trajectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--trajectory", help="Recorded poses and intrinsics: cameras.json, npz, or a recording.", metavar="PATH"
+    ),
+]
+Visible = Annotated[
+    float, typer.Option("--min-visible", min=0, max=1, help="A view counts that shows this share of the model (room).")
+]
+Margin = Annotated[float, typer.Option("--margin", min=1, help="Cut-out over the model's box, side over side.")]
+Occupancy = Annotated[
+    int, typer.Option("--occupancy", min=0, help="Write so many points in, near and on each CAD model, labelled.")
+]
+ShardOf = Annotated[str, typer.Option("--shard", help="Only this part of the CAD models, as 2/8.", metavar="I/N")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that render and fuse CAD models.")]
 MethodNames = Annotated[
     list[str] | None,
     typer.Option("--method", "-m", help="A name, file.py:Class, or a checkpoint folder; repeat.", metavar="NAME"),
@@ -31,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
         app,
         "simulate",
         **put,
-        examples=["s2r-bench simulate -m ours", "s2r-bench simulate -m ours -d assets/ -o sims/"],
+        examples=["s2r-bench simulate -m ours", "s2r-bench simulate -m ours -d assets/ --scene room -o sims/"],
     )(simulate)
     common.command(
         app,
@@ -149,6 +172,13 @@ def simulate(
     intrinsics: Annotated[
         Path | None, typer.Option("--intrinsics", help="JSON with K, height, width: the camera for CAD models.")
     ] = None,
+    scene: Scene = "alone",
+    trajectory: Trajectory = None,
+    min_visible: Visible = 0.3,
+    margin: Margin = 1.2,
+    occupancy: Occupancy = 0,
+    shard: ShardOf = "1/1",
+    workers: Workers = 1,
     config: common.ConfigFile = None,
     preset: common.Preset = None,
     set_: common.Sets = None,
@@ -172,6 +202,13 @@ def simulate(
         fuse=fuse,
         limit=limit,
         intrinsics=intrinsics,
+        scene=scene,
+        trajectory=trajectory,
+        min_visible=min_visible,
+        margin=margin,
+        occupancy=occupancy,
+        shard=shard,
+        workers=workers,
         config=config,
         sets=tuple(set_ or ()),
         flags=_flags(None, preset, device, max_steps, _seeds(seed, None)),

@@ -10,6 +10,9 @@ from s2r_bench.cli.session import Session
 from s2r_bench.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from s2r_bench.corpus import CorpusReport
+    from s2r_bench.room_folder import Rooms
+    from s2r_bench.scan import ScanSettings
     from s2r_bench.steps.checkpoint import Fitted
     from s2r_bench.worlds.base import Split, World
 
@@ -30,6 +33,13 @@ class Wanted:
     fuse: bool
     limit: int | None
     intrinsics: Path | None
+    scene: str
+    trajectory: Path | None
+    min_visible: float
+    margin: float
+    occupancy: int
+    shard: str
+    workers: int
     config: Path | None
     sets: tuple[str, ...]
     flags: Mapping[str, Any]
@@ -38,9 +48,8 @@ class Wanted:
 
 def simulate_data(session: Session, wanted: Wanted) -> int | None:
     """Simulate; print where."""
-    cads = _cad_path(wanted.data, session.home)
-    if wanted.split not in ("train", "val", "test"):
-        raise UsageError(f"--split takes train, val or test, not {wanted.split!r}")
+    cads = _cad_path(session.home, wanted.data)
+    _check(wanted, cads)
     if wanted.dry_run:
         _plan(session, wanted, cads)
         return None
@@ -98,51 +107,126 @@ def _fitted(session: Session, wanted: Wanted, cads: Path | None) -> "tuple[World
 def _models(session: Session, wanted: Wanted, fitted: "Fitted", cads: Path, out: Path, seed: int) -> int:
     from s2r_bench.cad import iter_models
     from s2r_bench.contact_sheet import contact_sheet
-    from s2r_bench.corpus import simulate_corpus
-    from s2r_bench.data.intrinsics import intrinsics_of, read_intrinsics
+    from s2r_bench.corpus import Shard, simulate_corpus
 
-    own = fitted.origin.camera or PINHOLE
-    K, size = read_intrinsics(wanted.intrinsics) if wanted.intrinsics else intrinsics_of(own, fitted.origin.name)
+    shard = Shard.parsed(wanted.shard)
     report = simulate_corpus(
         fitted.simulator,
-        iter_models(cads, limit=wanted.limit),
+        iter_models(cads, limit=wanted.limit, chosen=None if shard.count == 1 else shard.holds),
         out,
-        run_seed=seed,
-        views=wanted.views,
-        K=K,
-        size=size,
-        voxel=wanted.voxel,
-        fuse=wanted.fuse,
+        _scan_settings(wanted, fitted, seed),
+        shard=shard,
+        workers=wanted.workers,
         method=fitted.origin.name,
         checkpoint=fitted.identity,
         progress=lambda done, name: session.say(f"  {done}: {name}"),
     )
     done = len(report.made) + len(report.kept)
-    sheet = contact_sheet(out) if done and wanted.fuse else None
+    drawn = report.complete and wanted.fuse and any(out.glob("*/*/object.json"))
+    sheet = contact_sheet(out) if drawn else None
     for name, why in report.failures.items():
-        session.warn(f"{name}: {why}")
+        session.warn(f"{name}: {why.removeprefix(f'{name}: ')}")
     document = {
         "command": "simulate",
         "out": str(out),
         "objects": done,
         "made": len(report.made),
         "failures": report.failures,
+        "views": report.views,
+        "seconds": report.seconds,
+        "views_per_second": report.views_per_second,
+        "complete": report.complete,
         "contact_sheet": str(sheet) if sheet else None,
     }
-    session.answer(document, f"{out}: {done} objects, {len(report.made)} simulated now, {len(report.failures)} failed")
+    session.answer(document, f"{out}: {_told(report)}")
     return 1 if report.failures else 0
 
 
-def _cad_path(data: str | None, home: Path) -> Path | None:
-    """The path of CAD models, if `data` is neither a world, nor a folder of pairs, nor the name of a prepared one."""
+def _told(report: "CorpusReport") -> str:
+    """The end of a run in a line."""
+    done = len(report.made) + len(report.kept)
+    text = f"{done} objects, {len(report.made)} simulated now, {len(report.failures)} failed"
+    if report.failures and report.complete:
+        text += " (failures.csv says why)"
+    if report.views:
+        parts = ", ".join(f"{name} {report.seconds[name]:.0f} s" for name in ("prepare", "simulate", "finish"))
+        text += f"; {report.views} views at {report.views_per_second:.1f} a second ({parts})"
+    return text if report.complete else f"{text}; the manifest is written when all shards are done"
+
+
+def _scan_settings(wanted: Wanted, fitted: "Fitted", seed: int) -> "ScanSettings":
+    """How CAD models are to be scanned.
+
+    Raises:
+        DataError: intrinsics or trajectory cannot be read.
+    """
+    from s2r_bench.data.intrinsics import intrinsics_of, read_intrinsics
+    from s2r_bench.scan import SCENES, ScanSettings
+    from s2r_bench.trajectory import read_trajectory
+    from s2r_bench.visibility import ViewRule
+
+    recorded = read_trajectory(wanted.trajectory) if wanted.trajectory else None
+    if wanted.intrinsics:
+        K, size = read_intrinsics(wanted.intrinsics)
+    elif recorded is not None:
+        K, size = recorded.K, recorded.size
+    else:
+        K, size = intrinsics_of(fitted.origin.camera or PINHOLE, fitted.origin.name)
+    return ScanSettings(
+        seed,
+        wanted.views,
+        K,
+        size,
+        wanted.voxel,
+        wanted.fuse,
+        scene="alone" if wanted.scene == "alone" else "room",
+        rooms=None if wanted.scene in SCENES else _rooms(wanted.scene),
+        trajectory=recorded,
+        rule=ViewRule(share=wanted.min_visible),
+        margin=wanted.margin,
+        occupancy=wanted.occupancy,
+    )
+
+
+def _rooms(scene: str) -> "Rooms":
+    from s2r_bench.room_folder import read_rooms
+    from s2r_bench.scan import SCENES
+
+    if not Path(scene).is_dir():
+        raise UsageError(f"--scene takes {', '.join(SCENES)} or a folder of rooms, not {scene!r}")
+    return read_rooms(Path(scene))
+
+
+def _check(wanted: Wanted, cads: Path | None) -> None:
+    """Refuse at once what could not be done after a long fit."""
+    from s2r_bench.corpus import Shard
+    from s2r_bench.scan import SCENES
+    from s2r_bench.trajectory import read_trajectory
+
+    if wanted.split not in ("train", "val", "test"):
+        raise UsageError(f"--split takes train, val or test, not {wanted.split!r}")
+    if wanted.scene not in SCENES:
+        _rooms(wanted.scene)
+    shard = Shard.parsed(wanted.shard)
+    if cads is None and (wanted.scene, wanted.trajectory, wanted.occupancy, shard.count) != ("alone", None, 0, 1):
+        raise UsageError(
+            f"--scene, --trajectory, --occupancy and --shard are for CAD models; {wanted.data or 'mini'} has views "
+            "of its own: give a folder of CAD models with -d"
+        )
+    if wanted.trajectory is not None:
+        read_trajectory(wanted.trajectory)
+
+
+def _cad_path(home: Path, data: str | None) -> Path | None:
+    """The path of CAD models, if `data` is neither a world nor a folder of pairs; a name may be of a prepared set."""
     from s2r_bench.worlds.base import WORLDS
 
     if data is None or data in WORLDS:
         return None
     path = Path(data)
+    if not path.exists() and path.name == data and (home / "data" / data).is_dir():
+        path = home / "data" / data
     if not path.exists():
-        if path.name == data and (home / "data" / data / "cameras.json").is_file():
-            return None
         close = f"Worlds: {', '.join(WORLDS)}"
         raise DataError(f"there is no world or path {data!r}. {close}; or give a folder of pairs or of CAD models")
     return None if (path / "cameras.json").is_file() else path

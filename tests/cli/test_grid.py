@@ -138,6 +138,44 @@ def test_cad_models_are_seen_by_the_camera_that_was_learned(cli_here, plugins, p
     assert (again["objects"], again["made"]) == (1, 0)
 
 
+def test_cad_models_stand_in_rooms_and_are_made_in_shards(cli_here, plugins, pair_folder, tmp_path):
+    (tmp_path / "models" / "table").mkdir(parents=True)
+    for number in range(4):
+        (tmp_path / "models" / "table" / f"cube{number}.obj").write_text(CUBE)
+    camera = {"K": [[58.0, 0, 31.5], [0, 58.0, 23.5], [0, 0, 1]], "width": 64, "height": 48}
+    (tmp_path / "camera.json").write_text(json.dumps(camera))
+    words = ["simulate", "-m", plugins / "dummy.py", "-d", tmp_path / "models", "--trained-on", pair_folder]
+    words += ["--views", "2", "--preset", "smoke", "--intrinsics", tmp_path / "camera.json", "--voxel", "0.03"]
+    words += ["--scene", "room", "-o", tmp_path / "out"]
+    first = json.loads(cli_here(*words, "--shard", "1/2", "--json")[1])
+    assert (first["complete"], (tmp_path / "out" / "manifest.json").exists()) == (False, False)
+    code, out, err = cli_here(*words, "--shard", "2/2")
+    assert code == 0, err
+    assert "views at" in out
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (manifest["scene"], manifest["counts"]["objects"]) == ("room", 4)
+    assert 0 < first["made"] < 4
+    assert (tmp_path / "out" / "contact_sheet.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--scene", "moon"], "a folder of rooms"),
+        (["--shard", "3/2"], "I/N"),
+        (["--trajectory", "nowhere.json"], "no trajectory at"),
+    ],
+)
+def test_scans_that_cannot_be_are_refused_before_any_fit(cli_here, plugins, pair_folder, tmp_path, words, why):
+    (tmp_path / "models").mkdir()
+    code, _, err = cli_here("simulate", "-m", plugins / "dummy.py", "-d", tmp_path / "models", *words)
+    assert code in (2, 3)
+    assert why in err
+    code, _, err = cli_here("simulate", "-m", plugins / "dummy.py", "-d", pair_folder, "--scene", "room")
+    assert code == 2
+    assert "are for CAD models" in err
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "gone"])
 def test_a_damaged_checkpoint_is_named(cli_here, plugins, pair_folder, damage):
     _, out, _ = cli_here("train", plugins / "dummy.py", "-d", pair_folder, "--json")

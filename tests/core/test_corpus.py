@@ -15,6 +15,7 @@ from s2r_bench.geometry.camera import intrinsics
 from s2r_bench.geometry.io import read_cloud, read_mesh
 from s2r_bench.geometry.render import RayScene
 from s2r_bench.options import Options
+from s2r_bench.scan import ScanSettings
 from s2r_bench.simulator import Card
 from s2r_bench.staging import box_mesh, orbit, stage
 from s2r_bench.types import CadModel, Mesh
@@ -75,12 +76,15 @@ class Noisy:
 
 
 def run(out, simulator=None, cads=None, **changes):
-    settings = {"run_seed": 3, "views": 4, "K": K, "size": SIZE, "voxel": 0.02, "method": "noisy", **changes}
-    return simulate_corpus(simulator or Noisy(), models() if cads is None else cads, out, **settings)
+    how = {name: changes.pop(name) for name in ("shard", "workers", "progress") if name in changes}
+    settings = ScanSettings(**{"seed": 3, "views": 4, "K": K, "size": SIZE, "voxel": 0.02, "fuse": True, **changes})
+    cads = models() if cads is None else cads
+    return simulate_corpus(simulator or Noisy(), cads, out, settings, method="noisy", **how)
 
 
 def contents(folder):
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Digests of all files but the books of the runs, which hold measured times."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "_run" not in path.parts)
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -171,10 +175,11 @@ def test_manifest_names_everything_and_has_no_time_in_it(finished):
     _, out = finished
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["counts"] == {"objects": 3, "failures": 0, "categories": {"table": 2, "cabinet": 1}}
-    assert [entry["folder"] for entry in manifest["objects"]] == ["table/lack", "cabinet/billy_1", "table/lack2"]
+    assert [entry["folder"] for entry in manifest["objects"]] == ["cabinet/billy_1", "table/lack", "table/lack2"]
     assert manifest["method"] == "noisy"
     assert manifest["seed"] == 3
     assert manifest["options"] == {"sigma": 0.004}
+    assert (out / "failures.csv").read_text() == "id,reason\n"
 
 
 def test_killed_and_continued_gives_the_same_bytes(finished, tmp_path):
@@ -222,14 +227,14 @@ def test_one_bad_model_does_not_stop_the_rest(tmp_path):
     assert "no faces" in report.failures["empty"]
     assert "same id" in report.failures["lack"]
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert [entry["id"] for entry in manifest["failures"]] == ["huge", "empty", "broken.obj", "lack"]
+    assert [entry["id"] for entry in manifest["failures"]] == ["broken.obj", "empty", "huge", "lack"]
     assert not list(tmp_path.rglob("*.part"))
 
 
 def test_other_settings_are_not_mixed_into_a_corpus(finished):
     _, out = finished
     with pytest.raises(UsageError, match="seed = 3, this run has 4"):
-        run(out, run_seed=4)
+        run(out, seed=4)
     with pytest.raises(UsageError, match="sigma"):
         run(out, Noisy(NoisyOptions(sigma=0.1)))
 

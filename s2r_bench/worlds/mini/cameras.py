@@ -12,6 +12,7 @@ from s2r_bench.worlds.mini.scene import Stage
 NEAREST_M, FARTHEST_M = 1.0, 3.5
 FARTHEST_FIT_M = 3.3  # of a whole arc; single views may drift beyond
 CLEARANCE_M = 0.45
+IN_SIGHT = 0.6
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Arc:
     drift_m: float
 
 
-def arc_poses(stage: Stage, views: int, seed: int, distance: float = 1.0) -> list[FloatArray]:
+def arc_poses(stage: Stage, views: int, seed: int, distance: float = 1.0, sight: float = IN_SIGHT) -> list[FloatArray]:
     """The poses (4, 4) of one sequence, in order; `distance` multiplies how far the cameras stand.
+
+    A view must reach the share `sight` of the target's middle region.
 
     Arcs that meet walls or furniture, or see too little of the target, are drawn again (a few times, then the best is
     kept), so a pose list depends on nothing but the stage and the seed.
@@ -44,7 +47,7 @@ def arc_poses(stage: Stage, views: int, seed: int, distance: float = 1.0) -> lis
     for _ in range(10):
         arc = _draw(rng, stage.scene.extent, distance)
         poses = _walk(arc, stage.scene.focus, views, rng)
-        free = _clearance(stage, poses)
+        free = _clearance(stage, poses, sight)
         if free > best[0]:
             best = (free, poses)
         if free >= 1.0:
@@ -77,7 +80,7 @@ def _walk(arc: Arc, focus: FloatArray, views: int, rng: np.random.Generator) -> 
     return poses
 
 
-def _clearance(stage: Stage, poses: list[FloatArray]) -> float:
+def _clearance(stage: Stage, poses: list[FloatArray], sight: float) -> float:
     """Share of the views that stand free and whose rays to the target's middle region reach near it."""
     rng = np.random.default_rng(0)
     spread = rng.normal(0, 0.15 * stage.scene.extent, (24, 3))
@@ -88,5 +91,5 @@ def _clearance(stage: Stage, poses: list[FloatArray]) -> float:
         distance = np.linalg.norm(toward, axis=1)
         hit = stage.rays.hit_distance(np.repeat(eye[None], len(toward), 0), toward / distance[:, None])
         in_sight = hit > distance - 0.7 * stage.scene.extent
-        good += bool(hit.min() > CLEARANCE_M and in_sight.mean() > 0.6)
+        good += bool(hit.min() > CLEARANCE_M and in_sight.mean() > sight)
     return good / len(poses)

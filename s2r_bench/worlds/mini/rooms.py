@@ -1,5 +1,7 @@
 """Procedural rooms: a floor, two or three walls, a target piece of furniture and others around it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from s2r_bench.seeds import rng_of
@@ -10,6 +12,25 @@ from s2r_bench.worlds.mini.furniture.dice import Dice
 from s2r_bench.worlds.mini.scene import Body, Material, Scene
 
 OBJECTS_PER_ROOM = 16  # object numbers set aside for each room, so that no two rooms share furniture
+NEAREST_IN_FRONT_M = 0.3
+BESIDE_M = 0.2  # beside a target, what stands before it may reach
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How furniture stands before a target.
+
+    Attributes:
+        in_front: share of the tries to place a piece that put it there.
+        at_target: across the target's width and before its front face. Else across the room and before the middle of
+            the room's front: few targets are hidden then, and deep ones never.
+        tallest, widest: metres, of what may stand there.
+    """
+
+    in_front: float = 0.2
+    at_target: bool = False
+    tallest: float = 0.9
+    widest: float = 0.9
 
 
 def make_room(scene_id: str, room_seed: int, first_object: int, category: str) -> Scene:
@@ -21,19 +42,37 @@ def make_room(scene_id: str, room_seed: int, first_object: int, category: str) -
         first_object: object numbers `first_object` to `first_object + OBJECTS_PER_ROOM - 1` belong to this room.
         category: of the target.
     """
-    rng = rng_of("mini-room", room_seed)
-    dice = Dice(rng)
-    target = make_furniture(category, first_object)
+    return room_around(make_furniture(category, first_object), scene_id, room_seed, first_object)[0]
+
+
+def room_around(
+    target: FurnitureModel, scene_id: str, room_seed: int, first_object: int, crowd: Crowd | None = None
+) -> tuple[Scene, FloatArray]:
+    """The same with a target of any shape, and the pose (4, 4) at which the target stands: room from object.
+
+    Args:
+        target: object frame (y up, floor at y = 0, centred in x and z); it may be one part.
+        scene_id: id of the scene.
+        room_seed: see `make_room`.
+        first_object: the furniture around the target has the numbers after this one.
+        crowd: how furniture stands before the target; the world's own way if not given.
+    """
+    crowd = crowd or Crowd()
+    dice = Dice(rng_of("mini-room", room_seed))
     turn = dice.between(-35, 35) + dice.pick([0, 0, 0, 90, -90])
     placed = [placed_model(target, turn, 0.0, 0.0)]
     size = placed[0][1]
     rear = float(size[0, 2]) - dice.between(0.02, 0.9)
     left, right = -dice.between(1.3, 2.4), dice.between(1.3, 2.4)
     left, right = min(left, float(size[0, 0]) - 0.1), max(right, float(size[1, 0]) + 0.1)
+    ahead, narrow = 0.0, 1.0
+    if crowd.at_target:
+        ahead = max(0.0, float(size[1, 2]) - NEAREST_IN_FRONT_M)
+        narrow = min(1.0, (float(size[1, 0]) + BESIDE_M) / max(-left, right))
     objects = [target]
     for number in range(1, dice.count(3, 6) + 1):
         model = make_furniture(dice.pick(CATEGORIES), first_object + number)
-        spot = _spot(model, placed, (left, right, rear), dice)
+        spot = _spot(model, placed, (left, right, rear), dice, crowd, ahead, narrow)
         if spot is not None:
             objects.append(model)
             placed.append(spot)
@@ -41,7 +80,8 @@ def make_room(scene_id: str, room_seed: int, first_object: int, category: str) -
     for instance, (model, (pose, _)) in enumerate(zip(objects, placed, strict=True), start=1):
         bodies.extend(furniture_bodies(model, pose, instance, dice))
     names = ("room", *(model.model.id for model in objects))
-    return Scene(scene_id, tuple(bodies), names, size.mean(axis=0), float(np.linalg.norm(size[1] - size[0])))
+    extent = float(np.linalg.norm(size[1] - size[0]))
+    return Scene(scene_id, tuple(bodies), names, size.mean(axis=0), extent), placed[0][0]
 
 
 def make_stage(scene_id: str, mesh: Mesh, name: str, seed: int, parts: FurnitureModel | None = None) -> Scene:
@@ -95,20 +135,27 @@ def placed_model(model: FurnitureModel, degrees: float, x: float, z: float) -> t
 
 
 def _spot(
-    model: FurnitureModel, placed: list[tuple[FloatArray, FloatArray]], walls: tuple[float, float, float], dice: Dice
+    model: FurnitureModel,
+    placed: list[tuple[FloatArray, FloatArray]],
+    walls: tuple[float, float, float],
+    dice: Dice,
+    crowd: Crowd,
+    ahead: float,
+    narrow: float,
 ) -> tuple[FloatArray, FloatArray] | None:
     """A free place: along the walls, or now and then in front of the target, where it hides part of it."""
     left, right, rear = walls
     for _ in range(12):
-        front = dice.chance(0.2)
+        front = dice.chance(crowd.in_front)
         pose, bounds = placed_model(model, dice.pick([0, 90, -90, 180]) + dice.between(-12, 12), 0.0, 0.0)
         half = (bounds[1] - bounds[0]) / 2
         x = dice.between(left + half[0], max(right - half[0], left + half[0] + 0.01))
-        z = dice.between(0.3, 1.0) if front else rear + half[2] + dice.between(0.02, 0.6)
-        if front and (bounds[1, 1] > 0.9 or half.max() > 0.45):
+        z = ahead + dice.between(NEAREST_IN_FRONT_M, 1.0) if front else rear + half[2] + dice.between(0.02, 0.6)
+        x *= narrow if front else 1.0
+        if front and (bounds[1, 1] > crowd.tallest or 2 * half.max() > crowd.widest):
             continue  # a tall or large thing in front would fill the view
         pose, bounds = placed_at(pose, bounds, x, z)
-        if not any(overlap(bounds, other) for _, other in placed) and bounds[1, 2] < 1.5:
+        if not any(overlap(bounds, other) for _, other in placed) and bounds[1, 2] < ahead + 1.5:
             return pose, bounds
     return None
 
