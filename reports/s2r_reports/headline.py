@@ -1,0 +1,119 @@
+"""The finding of a group of runs in words: which method is best, by how much, and how much of the gap it closes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from s2r_bench.task import MetricInfo
+from s2r_reports import gap
+from s2r_reports.statistics import Interval
+from s2r_reports.summary import Summary
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One method: its lead over the lower anchor (positive is better) and the share of the gap that it closes."""
+
+    arm: str
+    lead: Interval | None
+    closed: Interval | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one would say of a group of runs.
+
+    Attributes:
+        sentence: the finding.
+        details: what belongs to it: gap closed, the next best, what the interval covers.
+        sure: whether the lead's interval excludes zero.
+        metric: the figure that it is about, the first that counts.
+        low, high: the arms that are 0 and 1 of the gap.
+        standings: the methods that are compared, best first.
+    """
+
+    sentence: str
+    details: tuple[str, ...]
+    sure: bool
+    metric: MetricInfo
+    low: str
+    high: str
+    standings: tuple[Standing, ...]
+
+
+def finding(summary: Summary) -> Finding | None:
+    """The group's finding; None without a method to compare, or without the arm that it should beat."""
+    low, high = summary.judging.anchors
+    metric = next((name for name in gap.judged(summary) if (low, name) in summary.cells), None)
+    arms = [arm for arm in gap.contenders(summary) if metric and (arm, metric) in summary.cells]
+    if metric is None or not arms:
+        return None
+    info = summary.metrics[metric]
+    arms.sort(key=lambda arm: gap.value(summary, arm, metric) or 0.0)
+    standings = tuple(
+        Standing(arm, summary.pairs.lead(arm, low, metric), _closed(summary, arm, metric)) for arm in arms
+    )
+    best = standings[0]
+    if best.lead is None:
+        return None
+    sure = best.lead.excludes_zero
+    details = [_gap_words(best, low, high), _next_words(summary, arms, metric), _covered(summary, best.arm, metric)]
+    shown = tuple(text for text in details if text)
+    return Finding(_sentence(best.arm, best.lead, low, info), shown, sure, info, low, high, standings)
+
+
+def amount(info: MetricInfo, value: float) -> str:
+    """A difference as it is spoken of: "2.1 points of mIoU"."""
+    unit = {"%": " points", "": ""}.get(info.unit, f" {info.unit}")
+    return f"{abs(value) * info.scale:.{info.digits}f}{unit} of {info.title}"
+
+
+def bounds(info: MetricInfo, found: Interval) -> str:
+    """The interval in brackets; "" where there is none."""
+    if found.low is None or found.high is None:
+        return ""
+    low, high = (f"{value * info.scale:.{info.digits}f}" for value in (found.low, found.high))
+    return f" (95 % interval {low} to {high})"
+
+
+def _sentence(arm: str, lead: Interval, low: str, info: MetricInfo) -> str:
+    if not lead.excludes_zero:
+        word = "ahead" if lead.mean > 0 else "behind"
+        much = f"{amount(info, lead.mean)}{bounds(info, lead)}"
+        told = "which may be chance" if lead.low is not None else "of a single run, which has no interval"
+        return f"No simulator is surely better than {low}: the best, {arm}, is {word} by {much}, {told}"
+    word = "beats" if lead.mean > 0 else "is the best simulator, and still behind"
+    return f"{arm} {word} {low} by {amount(info, lead.mean)}{bounds(info, lead)}"
+
+
+def _closed(summary: Summary, arm: str, metric: str) -> Interval | None:
+    known = summary.gaps.get((arm, metric))
+    share = gap.gap_closed(summary, arm, metric)
+    return known or (None if share is None else Interval(share))
+
+
+def _gap_words(best: Standing, low: str, high: str) -> str:
+    if best.closed is None:
+        return f"How much of the gap to {high} it closes is not defined: {high} has no run, or is hardly better than {low}."
+    text = f"It closes {best.closed.mean:.0%} of the gap between {low} and {high}"
+    if best.closed.low is None or best.closed.high is None:
+        return f"{text}."
+    return f"{text} (95 % interval {best.closed.low:.0%} to {best.closed.high:.0%})."
+
+
+def _next_words(summary: Summary, arms: Sequence[str], metric: str) -> str:
+    if len(arms) < 2:
+        return "No other simulator was run."
+    ahead, info = summary.pairs.lead(arms[0], arms[1], metric), summary.metrics[metric]
+    if ahead is None:
+        return f"The next best, {arms[1]}, shares no sample and seed with it."
+    if ahead.excludes_zero:
+        return f"The next best, {arms[1]}, is behind it by {amount(info, ahead.mean)}{bounds(info, ahead)}."
+    return f"The next best, {arms[1]}, cannot be told apart from it: {amount(info, ahead.mean)}{bounds(info, ahead)}."
+
+
+def _covered(summary: Summary, arm: str, metric: str) -> str:
+    """What was repeated, so what the intervals speak of."""
+    seeds, samples = summary.seeds[arm], summary.cells[arm, metric].samples
+    if seeds == 1:
+        return f"One seed, {samples} samples: the intervals do not cover how much training itself varies."
+    return f"{seeds} seeds, {samples} samples a seed."
