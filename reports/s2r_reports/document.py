@@ -77,11 +77,11 @@ def _groups(entries: Sequence[Entry]) -> list[tuple[list[Entry], Summary]]:
 def _across(sections: Sequence[Section], out: Path) -> list[Picture]:
     """A picture for each set of sections that differ by shots alone."""
     found = []
-    for family in families([(section.entries, section.summary) for section in sections]):
+    for place, family in enumerate(families([(section.entries, section.summary) for section in sections])):
         facts = family[0][1].facts
         about = f"{facts['task']} on {Path(facts['world']).name}, preset {facts['preset']}"
-        names = "-".join(slug(shots) for shots, _ in family)
-        path = out / slug(f"{facts['task']}-{Path(facts['world']).name}-{facts['preset']}-shots-{names}.png")
+        name = f"{facts['task']}-{Path(facts['world']).name}-{facts['preset']}-shots-{place}"
+        path = out / f"{slug(name)}.png"
 
         def curve(path: Path, about: str = about, family: Sequence[tuple[str, Summary]] = family) -> Path:
             return plots.shots_curve(about, family, path)

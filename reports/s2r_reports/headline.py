@@ -75,6 +75,11 @@ def bounds(info: MetricInfo, found: Interval) -> str:
     return f" (95 % interval {low} to {high})"
 
 
+def percent(share: float) -> str:
+    """A share as it is spoken of: "43 %"."""
+    return f"{100 * share:.0f} %"
+
+
 def _sentence(arm: str, lead: Interval, low: str, info: MetricInfo) -> str:
     if not lead.excludes_zero:
         word = "ahead" if lead.mean > 0 else "behind"
@@ -93,11 +98,12 @@ def _closed(summary: Summary, arm: str, metric: str) -> Interval | None:
 
 def _gap_words(best: Standing, low: str, high: str) -> str:
     if best.closed is None:
-        return f"How much of the gap to {high} it closes is not defined: {high} has no run, or is hardly better than {low}."
-    text = f"It closes {best.closed.mean:.0%} of the gap between {low} and {high}"
+        why = f"{high} has no run, or is hardly better than {low}"
+        return f"How much of the gap to {high} it closes is not defined: {why}."
+    text = f"It closes {percent(best.closed.mean)} of the gap between {low} and {high}"
     if best.closed.low is None or best.closed.high is None:
         return f"{text}."
-    return f"{text} (95 % interval {best.closed.low:.0%} to {best.closed.high:.0%})."
+    return f"{text} (95 % interval {percent(best.closed.low)} to {percent(best.closed.high)})."
 
 
 def _next_words(summary: Summary, arms: Sequence[str], metric: str) -> str:
@@ -106,9 +112,13 @@ def _next_words(summary: Summary, arms: Sequence[str], metric: str) -> str:
     ahead, info = summary.pairs.lead(arms[0], arms[1], metric), summary.metrics[metric]
     if ahead is None:
         return f"The next best, {arms[1]}, shares no sample and seed with it."
+    fewer = min(summary.seeds[arm] for arm in arms[:2])
+    alike = summary.seeds[arms[0]] == summary.seeds[arms[1]]
+    where = "" if alike else f", on the {fewer} seed{'s' * (fewer > 1)} at most that both have"
+    much = f"{amount(info, ahead.mean)}{bounds(info, ahead)}{where}"
     if ahead.excludes_zero:
-        return f"The next best, {arms[1]}, is behind it by {amount(info, ahead.mean)}{bounds(info, ahead)}."
-    return f"The next best, {arms[1]}, cannot be told apart from it: {amount(info, ahead.mean)}{bounds(info, ahead)}."
+        return f"The next best, {arms[1]}, is {'behind' if ahead.mean > 0 else 'ahead of'} it by {much}."
+    return f"The next best, {arms[1]}, cannot be told apart from it: {much}."
 
 
 def _covered(summary: Summary, arm: str, metric: str) -> str:

@@ -12,7 +12,7 @@ WORLDS = {
     "active-stereo camera that is simulated physically (projected dots, shadows, noise, matching, lost pixels): no "
     "device recorded any of them.",
     "kinect": "rooms recorded by a Kinect; the clean side is rendered from the fused surface of each room.",
-    "s3dis": "rooms of S3DIS, scanned and labelled point by point; CADs and captures to learn from are the mini world's.",
+    "s3dis": "rooms of S3DIS, scanned and labelled by point; CADs and captures to learn from are the mini world's.",
 }
 CUSTOM = "pairs of clean and captured depth from a folder."
 REFERENCES = {

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from s2r_reports import legend, paper, scenes, tables
-from s2r_reports.headline import Finding
+from s2r_reports.headline import Finding, percent
 from s2r_reports.pictures import Picture
 from s2r_reports.scenes import Blobs, Scene
 from s2r_reports.section import Section
@@ -22,7 +22,7 @@ KEYS = (
 )
 TOOLS = (
     "<div class='tools'><label>Shown: <select></select></label>"
-    "<button type='button' data-act='out' aria-label='smaller'>−</button>"
+    "<button type='button' data-act='out' aria-label='smaller'>&minus;</button>"
     "<button type='button' data-act='in' aria-label='larger'>+</button>"
     "<button type='button' data-act='reset'>Reset</button>"
     "<button type='button' data-act='spin' aria-pressed='false'>Spin</button></div>"
@@ -36,7 +36,7 @@ def html(sections: Sequence[Section], across: Sequence[Picture], blobs: Blobs) -
     body = [_header(sections, best, title), "<main>"]
     if across:
         body += ["<h2 id='across'>Across shots</h2>", *map(_picture, across)]
-    body += [_section(section) for section in sections]
+    body += [_section(section, section is best) for section in sections]
     body += ["</main>", _footer(sections, blobs)]
     if blobs.texts:
         body += [f"<script type='text/plain' id='blob-{key}'>{text}</script>" for key, text in blobs.texts.items()]
@@ -66,7 +66,7 @@ def _header(sections: Sequence[Section], best: Section | None, title: str) -> st
     summaries = [section.summary for section in sections]
     parts = ["<header><div>"]
     if best is not None and best.finding is not None:
-        parts.append(f"<p class='kicker'>{escape(best.heading)}</p><h1>{escape(title)}</h1>")
+        parts.append(f"<p class='kicker'>{escape(best.heading)}</p><h1>{_joined(title)}</h1>")
         parts.append(_paragraph(" ".join(best.finding.details)))
         parts.append(_gap(best.finding))
     else:
@@ -82,10 +82,10 @@ def _header(sections: Sequence[Section], best: Section | None, title: str) -> st
     return "\n".join([*parts, "</div></header>"])
 
 
-def _section(section: Section) -> str:
+def _section(section: Section, leads: bool) -> str:
     summary, drawn = section.summary, section.drawn
     parts = [f"<section id='{section.anchor}'><h2>{escape(section.heading)}</h2>"]
-    if section.finding is not None:
+    if section.finding is not None and not leads:  # the page's head has it
         parts.append(_finding(section.finding))
     if drawn.scene is not None:
         parts.append(_scene(drawn.scene, drawn.still))
@@ -108,7 +108,7 @@ def _section(section: Section) -> str:
 def _finding(found: Finding) -> str:
     word = " sure" if found.sure else ""
     details = _paragraph(" ".join(found.details))
-    return f"<div class='finding{word}'><p>{escape(found.sentence)}.</p>{details}{_gap(found)}</div>"
+    return f"<div class='finding{word}'><p>{_joined(found.sentence)}.</p>{details}{_gap(found)}</div>"
 
 
 def _gap(found: Finding) -> str:
@@ -142,8 +142,8 @@ def _gap(found: Finding) -> str:
 
 def _percent(closed: Interval) -> str:
     if closed.low is None or closed.high is None:
-        return f"{closed.mean:.0%}"
-    return f"{closed.mean:.0%} ({closed.low:.0%} to {closed.high:.0%})"
+        return percent(closed.mean)
+    return f"{percent(closed.mean)} ({percent(closed.low)} to {percent(closed.high)})"
 
 
 def _scene(scene: Scene, still: Picture | None) -> str:
@@ -214,7 +214,12 @@ def _folded(title: str, content: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>" if text else ""
+    return f"<p>{_joined(text)}</p>" if text else ""
+
+
+def _joined(text: str) -> str:
+    """`text` escaped, with each "%" kept beside its number."""
+    return escape(text).replace(" %", "\u00a0%")
 
 
 def _term(name: str, about: str) -> str:

@@ -53,23 +53,24 @@ def in_both(draw: Callable[[Path], Path], path: Path) -> tuple[Path, Path]:
 
 
 def colours(summary: Summary) -> dict[str, str]:
-    """Arm -> colour: one each for what is compared, grey for references, ink for the anchors of the gap."""
+    """Arm -> colour: one each for what is compared (`ours` the first), greys for references and the lower anchor."""
     import matplotlib as mpl
 
-    contenders = list(gap.contenders(summary))
-    found = {arm: "#8a939c" for arm in summary.references}
-    found |= {arm: str(mpl.rcParams["text.color"]) for arm in summary.judging.anchors}
+    contenders = sorted(gap.contenders(summary), key=lambda arm: arm != "ours")
+    low, high = summary.judging.anchors
+    found = {arm: "#b0b8c0" for arm in summary.references}
+    found |= {low: "#848e98", high: str(mpl.rcParams["text.color"])}
     return found | {arm: COLOURS[place % len(COLOURS)] for place, arm in enumerate(contenders)}
 
 
 def comparison(title: str, summary: Summary, path: Path) -> Path:
     """Write a panel a figure that counts (the first MOST_PANELS): every arm's mean with its interval."""
     names = gap.judged(summary)[:MOST_PANELS]
-    palette = colours(summary)
-    figure, axes = _panels(len(names), title, 0.42 + 0.3 * len(summary.arms) + 0.7)
+    palette, arms = colours(summary), _charted(summary)
+    figure, axes = _panels(len(names), title, 0.42 + 0.3 * len(arms) + 0.7)
     for place, (axis, name) in enumerate(zip(axes, names, strict=True)):
         info = summary.metrics[name]
-        for row, arm in enumerate(summary.arms):
+        for row, arm in enumerate(arms):
             cell = summary.cells.get((arm, name))
             if cell is not None:
                 low, high = _reach(cell.interval, info)
@@ -82,11 +83,17 @@ def comparison(title: str, summary: Summary, path: Path) -> Path:
             if (arm, name) in summary.cells:
                 at = summary.cells[arm, name].interval.mean * info.scale
                 axis.axvline(at, color=palette[arm], lw=0.8, ls=":", zorder=0)
-        axis.set_yticks(range(len(summary.arms)), summary.arms if place % _columns(len(names)) == 0 else [], fontsize=9)
-        axis.set_ylim(len(summary.arms) - 0.5, -0.5)
+        axis.set_yticks(range(len(arms)), arms if place % _columns(len(names)) == 0 else [""] * len(arms), fontsize=9)
+        axis.set_ylim(len(arms) - 0.5, -0.5)
         axis.set_title(label(info), fontsize=9)
         axis.grid(axis="x")
     return _write(figure, path)
+
+
+def _charted(summary: Summary) -> list[str]:
+    """The arms of a chart: trivial answers, which would stretch its scale, stand in the tables alone."""
+    kept = {*summary.judging.anchors, summary.judging.base}
+    return [arm for arm in summary.arms if arm not in summary.references or arm in kept]
 
 
 def shots_curve(title: str, family: Sequence[tuple[str, Summary]], path: Path) -> Path:
@@ -95,7 +102,8 @@ def shots_curve(title: str, family: Sequence[tuple[str, Summary]], path: Path) -
     names = [name for name in gap.judged(first) if any(name in summary.metrics for _, summary in family)][:MOST_PANELS]
     arms = list(dict.fromkeys(arm for _, summary in family for arm in summary.arms if arm not in summary.references))
     widest = max((summary for _, summary in family), key=lambda summary: len(summary.arms))
-    palette = {**dict(zip(arms, COLOURS, strict=False)), **colours(widest)}
+    spare = {arm: COLOURS[place % len(COLOURS)] for place, arm in enumerate(arms)}
+    palette = {**spare, **colours(widest)}
     figure, axes = _panels(len(names), title, 3.2)
     handles: dict[str, Any] = {}
     for axis, name in zip(axes, names, strict=True):
@@ -108,7 +116,7 @@ def shots_curve(title: str, family: Sequence[tuple[str, Summary]], path: Path) -
             if cells:
                 handles[arm] = axis.errorbar(
                     [place + shift for place, _ in cells], [cell.interval.mean * info.scale for _, cell in cells],
-                    yerr=[[low for low, _ in reaches], [high for _, high in reaches]], color=palette.get(arm, "#8a939c"),
+                    yerr=[[low for low, _ in reaches], [high for _, high in reaches]], color=palette[arm],
                     fmt="o-", ls=":" if arm in first.judging.anchors else "-", capsize=3, markersize=5, lw=1.6,
                 )  # fmt: skip
         axis.set_xticks(range(len(family)), [shots for shots, _ in family], fontsize=9)
@@ -128,23 +136,24 @@ def cost_against_quality(title: str, summary: Summary, path: Path) -> Path:
     """Write a panel a cost that two arms or more have: the first figure that counts over it."""
     name, kept = gap.judged(summary)[0], _kept_costs(summary)
     info, palette = summary.metrics[name], colours(summary)
-    figure, axes = _panels(len(kept), title, 3.2, across=2)
+    figure, axes = _panels(len(kept), title, 2.6, across=2)
+    handles: dict[str, Any] = {}
     for axis, (key, words) in zip(axes, kept, strict=True):
         costs = _costed(summary, key, name)
-        for place, (arm, cost) in enumerate(sorted(costs.items(), key=lambda pair: pair[1])):
+        for arm, cost in costs.items():
             found = summary.cells[arm, name].interval
             low, high = _reach(found, info)
             at = found.mean * info.scale
-            axis.errorbar([cost], [at], yerr=[[low], [high]], fmt="o", color=palette[arm], capsize=3, markersize=6)
-            axis.annotate(
-                arm, (cost, at), xytext=(6, 6 if place % 2 else -12), textcoords="offset points", fontsize=8,
-                color=palette[arm],
-            )  # fmt: skip
+            bars = axis.errorbar(
+                [cost], [at], yerr=[[low], [high]], fmt="o", color=palette[arm], capsize=3, markersize=6
+            )
+            handles[arm] = bars
         _scaled(axis, costs)
         axis.set_xlabel(words, fontsize=9)
         axis.set_ylabel(label(info), fontsize=9)
-        axis.margins(x=0.18, y=0.2)
+        axis.margins(x=0.1, y=0.1)
         axis.grid()
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, fontsize=9, frameon=False)
     return _write(figure, path)
 
 

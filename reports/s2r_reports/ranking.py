@@ -41,8 +41,10 @@ def agreements(every: Sequence[Beside]) -> list[Agreement]:
         rows = [one for one in every if (one.table, one.figure) == (table, figure) and one.better != "none"]
         both = [one for one in rows if one.shown is not None and one.claimed is not None]
         methods = list(dict.fromkeys(one.method for one in both))
-        shared = set[str].intersection(*({o.category for o in both if o.method == m} for m in methods) or [set()])
-        if len(methods) < 2 or not shared:
+        if len(methods) < 2:
+            continue
+        shared = set.intersection(*({one.category for one in both if one.method == name} for name in methods))
+        if not shared:
             continue
         sign = -1.0 if both[0].better == "lower" else 1.0
         kept = [one for one in both if one.category in shared]

@@ -104,6 +104,8 @@ def _over_base(summary: Summary) -> Grid:
     """Paired leads; bold where the interval excludes zero."""
     base = summary.judging.base
     arms = [arm for arm in summary.arms if arm != base and any(name == arm for name, _ in summary.over_base)]
+    compared = gap.contenders(summary)
+    arms.sort(key=lambda arm: arm not in compared)  # what is compared first, then anchors and trivial answers
     names = [metric for metric in gap.judged(summary) if any(name == metric for _, name in summary.over_base)]
     rows, bold = [], set()
     for row, metric in enumerate(names):
@@ -234,7 +236,7 @@ def latex(summary: Summary, more: Sequence[Grid] = ()) -> str:
 
 _TEX = {
     **{letter: f"\\{letter}" for letter in "%_&#${}"},
-    **{"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "×": r"$\times$"},
+    **{"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     **{"<": r"$<$", ">": r"$>$", "|": r"$|$", "²": r"$^2$", "°": r"$^\circ$"},
 }
