@@ -56,23 +56,20 @@ def finding(summary: Summary) -> Finding | None:
     if best.lead is None:
         return None
     sure = best.lead.excludes_zero
-    details = [_gap_words(best, low, high), _next_words(summary, arms, metric), _covered(summary, best.arm, metric)]
+    details = [_gap_words(best, low, high), _next_words(summary, arms, metric), _covered(summary, arms, metric)]
     shown = tuple(text for text in details if text)
     return Finding(_sentence(best.arm, best.lead, low, info), shown, sure, info, low, high, standings)
 
 
-def amount(info: MetricInfo, value: float) -> str:
-    """A difference as it is spoken of: "2.1 points of mIoU"."""
+def amount(info: MetricInfo, lead: Interval) -> str:
+    """A lead, or how far one is behind, as it is spoken of: "2.1 points of mIoU (95 % interval 1.0 to 3.2)"."""
+    sign = -info.scale if lead.mean < 0 else info.scale
     unit = {"%": " points", "": ""}.get(info.unit, f" {info.unit}")
-    return f"{abs(value) * info.scale:.{info.digits}f}{unit} of {info.title}"
-
-
-def bounds(info: MetricInfo, found: Interval) -> str:
-    """The interval in brackets; "" where there is none."""
-    if found.low is None or found.high is None:
-        return ""
-    low, high = (f"{value * info.scale:.{info.digits}f}" for value in (found.low, found.high))
-    return f" (95 % interval {low} to {high})"
+    told = f"{lead.mean * sign:.{info.digits}f}{unit} of {info.title}"
+    if lead.low is None or lead.high is None:
+        return told
+    low, high = sorted((lead.low * sign, lead.high * sign))
+    return f"{told} (95 % interval {low:.{info.digits}f} to {high:.{info.digits}f})"
 
 
 def percent(share: float) -> str:
@@ -83,11 +80,11 @@ def percent(share: float) -> str:
 def _sentence(arm: str, lead: Interval, low: str, info: MetricInfo) -> str:
     if not lead.excludes_zero:
         word = "ahead" if lead.mean > 0 else "behind"
-        much = f"{amount(info, lead.mean)}{bounds(info, lead)}"
+        much = amount(info, lead)
         told = "which may be chance" if lead.low is not None else "of a single run, which has no interval"
         return f"No simulator is surely better than {low}: the best, {arm}, is {word} by {much}, {told}"
     word = "beats" if lead.mean > 0 else "is the best simulator, and still behind"
-    return f"{arm} {word} {low} by {amount(info, lead.mean)}{bounds(info, lead)}"
+    return f"{arm} {word} {low} by {amount(info, lead)}"
 
 
 def _closed(summary: Summary, arm: str, metric: str) -> Interval | None:
@@ -115,15 +112,16 @@ def _next_words(summary: Summary, arms: Sequence[str], metric: str) -> str:
     fewer = min(summary.seeds[arm] for arm in arms[:2])
     alike = summary.seeds[arms[0]] == summary.seeds[arms[1]]
     where = "" if alike else f", on the {fewer} seed{'s' * (fewer > 1)} at most that both have"
-    much = f"{amount(info, ahead.mean)}{bounds(info, ahead)}{where}"
+    much = f"{amount(info, ahead)}{where}"
     if ahead.excludes_zero:
         return f"The next best, {arms[1]}, is {'behind' if ahead.mean > 0 else 'ahead of'} it by {much}."
     return f"The next best, {arms[1]}, cannot be told apart from it: {much}."
 
 
-def _covered(summary: Summary, arm: str, metric: str) -> str:
+def _covered(summary: Summary, arms: Sequence[str], metric: str) -> str:
     """What was repeated, so what the intervals speak of."""
-    seeds, samples = summary.seeds[arm], summary.cells[arm, metric].samples
-    if seeds == 1:
-        return f"One seed, {samples} samples: the intervals do not cover how much training itself varies."
-    return f"{seeds} seeds, {samples} samples a seed."
+    seeds, samples = summary.seeds[arms[0]], summary.cells[arms[0], metric].samples
+    others = [f"{arm} {summary.seeds[arm]}" for arm in arms[1:] if summary.seeds[arm] != seeds]
+    told = f"{seeds} seed{'s' * (seeds > 1)}, {samples} sample{'s' * (samples > 1)} a seed"
+    told += f" ({', '.join(others)})." if others else "."
+    return f"{told} Of one seed, intervals do not cover how much training itself varies." if seeds == 1 else told

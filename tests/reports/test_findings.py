@@ -44,13 +44,20 @@ def test_a_lead_that_may_be_chance_is_not_called_one(made: ModuleType) -> None:
     told = found_in(made.recon("no-sim"), type(ours)(ours.spec, scores, {}, ours.environment, {}))
     assert told.sentence.startswith("No simulator is surely better than no-sim")
     assert not told.sure
-    assert told.details[-1].startswith("One seed")
+    assert told.details[-1].startswith("1 seed, 48 samples a seed. Of one seed, intervals do not cover")
 
 
 def test_a_method_that_is_worse_is_said_to_be(made: ModuleType) -> None:
     told = found_in(made.recon("no-sim"), made.recon("ours", gain=-0.05))
-    assert "ours is the best simulator, and still behind no-sim by 5.0 points" in told.sentence
+    assert told.sentence.endswith("still behind no-sim by 5.0 points of mIoU (95 % interval 5.0 to 5.0)")
     assert "is not defined" in told.details[0]
+
+
+def test_seeds_that_differ_are_told(made: ModuleType) -> None:
+    runs = [made.recon(arm, seed, gain=gain) for arm, gain in {"no-sim": 0.0, "ours": 0.03}.items() for seed in (0, 1)]
+    told = found_in(*runs, made.recon("sd", 0, gain=0.02))
+    assert told.details[1].endswith(", on the 1 seed at most that both have.")
+    assert told.details[2] == "2 seeds, 48 samples a seed (sd 1)."
 
 
 def test_nothing_to_say_without_something_to_beat(made: ModuleType) -> None:
