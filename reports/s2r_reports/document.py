@@ -12,7 +12,7 @@ from s2r_reports.families import families, order_of
 from s2r_reports.frames import Entry, Given, arm_names, entries_of, long_frame
 from s2r_reports.pictures import Picture, draw, slug
 from s2r_reports.scenes import Blobs
-from s2r_reports.section import Section, more_grids
+from s2r_reports.section import Section
 from s2r_reports.summary import Summary, summaries
 
 FORMATS = ("md", "csv", "html", "latex", "parquet", "json")
@@ -63,7 +63,7 @@ def write_report(
 def terminal(records: Iterable[Given], width: int | None = None, colour: bool = False, home: Path | None = None) -> str:
     """The tables of finished evaluations for a terminal; `home` as in `write_report`."""
     groups = _groups(entries_of(records, home))
-    return "\n".join(tables.terminal(found, width, colour, more_grids(some, found)) for some, found in groups)
+    return "\n".join(tables.terminal(found, width, colour, Section(some, found).more) for some, found in groups)
 
 
 def _groups(entries: Sequence[Entry]) -> list[tuple[list[Entry], Summary]]:
@@ -108,7 +108,7 @@ def _markdown(sections: Sequence[Section], across: Sequence[Picture]) -> str:
         if notes:
             parts.append("**Missing or particular**\n\n" + "\n".join(f"- {note}" for note in notes))
         parts += [f"![{one.title}]({one.path.name})" for one in section.drawn.pictures]
-    if any(section.layouts for section in sections):
+    if any(section.laid_out for section in sections):
         parts.append(f"The paper's figures: {paper.SOURCE}. They enter no figure measured here.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -125,7 +125,7 @@ def _csv(out: Path, entries: Sequence[Entry], sections: Sequence[Section]) -> li
         write_text(out / "pairs.csv", tables.pairs_csv(found)),
         write_text(out / "scores.csv", long_frame(entries).to_csv(index=False, lineterminator="\n")),
     ]
-    beside = layouts.csv_text([(section.summary, section.layouts) for section in sections])
+    beside = layouts.csv_text([(section.summary, section.laid_out) for section in sections])
     return [*written, write_text(out / "paper.csv", beside)] if beside else written
 
 

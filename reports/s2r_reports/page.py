@@ -197,7 +197,7 @@ def _table(grid: tables.Grid, titled: bool = True) -> str:
 
 def _footer(sections: Sequence[Section], blobs: Blobs) -> str:
     parts = ["<footer class='soft'>"]
-    if any(section.layouts for section in sections):
+    if any(section.laid_out for section in sections):
         parts.append(_paragraph(f"The paper's figures: {paper.SOURCE}. They enter no figure measured here."))
     if blobs.texts:
         parts.append(

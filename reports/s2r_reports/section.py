@@ -1,7 +1,7 @@
 """One group of runs with all that a report says of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,12 +19,14 @@ class Section:
 
     entries: Sequence[Entry]
     summary: Summary
-    drawn: Pictures
+    drawn: Pictures = field(default_factory=Pictures)
 
     @property
     def heading(self) -> str:
         """Task, shots where the task has any, world and preset."""
-        return heading(self.summary, self.entries)
+        facts, shots = self.summary.facts, self.entries[0].record.spec.options.get("task", {}).get("shots")
+        told = f", shots {shots}" if shots is not None else ""
+        return f"{facts['task']}{told} on {Path(facts['world']).name} ({facts['preset']})"
 
     @property
     def anchor(self) -> str:
@@ -37,31 +39,17 @@ class Section:
         return finding(self.summary)
 
     @cached_property
-    def layouts(self) -> list[layouts.Layout]:
+    def laid_out(self) -> list[layouts.Layout]:
         """The paper's tables that its runs are of."""
         return layouts.layouts(self.entries, self.summary)
 
     @cached_property
     def agreements(self) -> list[ranking.Agreement]:
         """How far its order of methods is the paper's."""
-        return ranking.agreements([one for layout in self.layouts for one in layouts.beside(layout, self.summary)])
+        return ranking.agreements([one for layout in self.laid_out for one in layouts.beside(layout, self.summary)])
 
     @property
     def more(self) -> list[Grid]:
         """Its tables beside those of `tables.grids`: the paper's layouts, and the agreement of orders."""
-        return more_grids(self.entries, self.summary)
-
-
-def heading(summary: Summary, entries: Sequence[Entry]) -> str:
-    """Task, shots where the task has any, world and preset."""
-    shots = entries[0].record.spec.options.get("task", {}).get("shots")
-    told = f", shots {shots}" if shots is not None else ""
-    return f"{summary.facts['task']}{told} on {Path(summary.facts['world']).name} ({summary.facts['preset']})"
-
-
-def more_grids(entries: Sequence[Entry], summary: Summary) -> list[Grid]:
-    """The paper's layouts of a group, and the agreement of orders."""
-    some = layouts.layouts(entries, summary)
-    grids = [layouts.grid(layout, summary) for layout in some]
-    found = ranking.agreements([one for layout in some for one in layouts.beside(layout, summary)])
-    return [*grids, ranking.grid(found)] if found else grids
+        grids = [layouts.grid(layout, self.summary) for layout in self.laid_out]
+        return [*grids, ranking.grid(self.agreements)] if self.agreements else grids

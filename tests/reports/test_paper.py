@@ -13,7 +13,7 @@ from s2r_bench.records import RunRecord, RunSpec, Score
 from s2r_reports import layouts, paper, ranking, tables
 from s2r_reports.document import terminal
 from s2r_reports.frames import Entry, entries_of
-from s2r_reports.section import more_grids
+from s2r_reports.section import Section
 from s2r_reports.summary import Summary, summaries
 from s2r_reports.variants import ablation
 
@@ -157,7 +157,7 @@ def test_agreement_of_orders(made: ModuleType) -> None:
     assert found["miou"].kendall == found["miou"].spearman == 1
     assert found["miou"].chance == pytest.approx(1 / 24)
     assert found["chamfer_l2"].kendall == 1  # less is better, on both sides
-    assert any("order of methods" in grid.title for grid in more_grids(entries, summary))
+    assert any("order of methods" in grid.title for grid in Section(entries, summary).more)
 
 
 def test_chance_counts_all_orders() -> None:
