@@ -10,7 +10,7 @@ from s2r_reports.frames import Entry, arm_names
 from s2r_reports.statistics import Interval
 from s2r_reports.summary import Cell, Summary
 from s2r_reports.tables import EMPTY, Grid
-from s2r_reports.variants import ablation
+from s2r_reports.variants import ROWS_OF_BASE, ablation
 
 THREE = {"miou": "iou", "chamfer_l2": "chamfer_l2", "f_score": "f_score"}
 TITLES = {
@@ -77,7 +77,7 @@ class Beside:
 def layouts(entries: Sequence[Entry], summary: Summary) -> list[Layout]:
     """The paper's tables that a group's runs are of; none for protocols that the paper has no table of."""
     task, options = summary.facts["task"], entries[0].record.spec.options.get("task", {})
-    own = {arm: arm for arm in summary.arms if arm not in summary.references}
+    own = _rows(entries, summary)
     if task == "fidelity":
         found = [Layout("4", "fidelity", {**THREE, "miou": "voxel_iou"}, own)]
     elif task == "classify" and (options.get("ways"), options.get("shots")) == (5, 10):
@@ -89,6 +89,18 @@ def layouts(entries: Sequence[Entry], summary: Summary) -> list[Layout]:
     else:
         found = []
     return [one for one in found if any(ours in summary.metrics for ours in one.figures.values())]
+
+
+def _rows(entries: Sequence[Entry], summary: Summary) -> dict[str, str]:
+    """The paper's row -> arm; of several variants of `ours`, the one with no switch turned is the paper's."""
+    names = arm_names(entries)
+    found = {arm: arm for arm in summary.arms if arm not in summary.references}
+    for entry in entries:
+        spec, arm = entry.record.spec, names[entry.record.spec.key]
+        switches = ablation(spec.method, spec.options.get("method", {}), spec.preset)
+        if arm in found and arm != spec.method and switches.get("5") == ROWS_OF_BASE["5"]:
+            found = {spec.method if row == arm else row: own for row, own in found.items()}
+    return found
 
 
 def _of_recon(entries: Sequence[Entry], shots: str, own: Mapping[str, str]) -> list[Layout]:

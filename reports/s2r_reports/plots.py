@@ -117,7 +117,7 @@ def shots_curve(title: str, family: Sequence[tuple[str, Summary]], path: Path) -
                 handles[arm] = axis.errorbar(
                     [place + shift for place, _ in cells], [cell.interval.mean * info.scale for _, cell in cells],
                     yerr=[[low for low, _ in reaches], [high for _, high in reaches]], color=palette[arm],
-                    fmt="o-", ls=":" if arm in first.judging.anchors else "-", capsize=3, markersize=5, lw=1.6,
+                    fmt="o", ls=":" if arm in first.judging.anchors else "-", capsize=3, markersize=5, lw=1.6,
                 )  # fmt: skip
         axis.set_xticks(range(len(family)), [shots for shots, _ in family], fontsize=9)
         axis.set_xlabel("shots", fontsize=9)

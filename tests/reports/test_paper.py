@@ -130,6 +130,8 @@ def test_ablations_have_their_layout(made: ModuleType) -> None:
         made.recon("ours", gain=0.04, options={"stages": 3}),
     )
     assert [one.table for one in some] == ["2", "5"]
+    assert some[0].arms["ours"] == some[1].arms["stages-2"] != "ours"
+    assert len(some[0].arms) == 4
     grid = layouts.grid(some[1], summary)
     rows = dict(zip(grid.head, grid.rows[0], strict=True))
     assert set(rows) >= {"no-residual", "stages-2", "stages-3", "no-discriminator"}
