@@ -125,7 +125,7 @@ def segmented(arm: str, value: float) -> RunRecord:
 
 
 def keep_room(folder: Path, wrong: float) -> Path:
-    """A room of floor, one wall and a ceiling; a share of its points is labelled as wall."""
+    """A room of floor, one wall and a ceiling; a share of its points is labelled as wall. And what it is counted by."""
     kept = folder / "artifacts"
     kept.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -137,4 +137,8 @@ def keep_room(folder: Path, wrong: float) -> Path:
     np.savez_compressed(
         kept / "room_Area_1_office_1.npz", points=flat, labels=labels, predicted=predicted, classes=classes
     )
+    matrix = np.zeros((3, 3), np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    names = np.array(["Area_1_office_1"])
+    np.savez_compressed(kept / "rooms.npz", rooms=names, matrices=matrix[None], classes=classes)
     return folder
