@@ -127,13 +127,12 @@ def _ablations(entries: Sequence[Entry]) -> Iterator[Layout]:
 
 
 def beside(layout: Layout, summary: Summary) -> list[Beside]:
-    """Every figure of a layout: the paper's rows first, then arms that the paper does not have."""
+    """Every figure of a layout: the paper's rows in its order, then arms that the paper does not have."""
     claimed = paper.of_table(layout.table, layout.task)
-    methods = dict.fromkeys([method for method, _, _ in claimed if method in layout.arms] + list(layout.arms))
-    absent = [method for method, _, _ in claimed if method not in layout.arms]
+    methods = dict.fromkeys([method for method, _, _ in claimed] + list(layout.arms))
     categories = list(dict.fromkeys(category for _, category, _ in claimed))
     found = []
-    for method in dict.fromkeys([*methods, *absent]):
+    for method in methods:
         for category in categories:
             for figure, ours in layout.figures.items():
                 info = summary.metrics.get(ours)
