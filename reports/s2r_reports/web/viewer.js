@@ -14,7 +14,7 @@
   renderer.setClearColor(0, 0);
   renderer.setScissorTest(true);
   const camera = new THREE.PerspectiveCamera(FIELD_DEG, 1, 0.01, 100);
-  const RAMP = [[0.99, 0.9, 0.14], [0.48, 0.82, 0.32], [0.13, 0.66, 0.52], [0.16, 0.47, 0.56], [0.25, 0.28, 0.54]];
+  const RAMP = [[0.92, 0.76, 0.12], [0.48, 0.82, 0.32], [0.13, 0.66, 0.52], [0.16, 0.47, 0.56], [0.25, 0.28, 0.54]];
 
   const bytes = (key) => Uint8Array.from(atob(document.getElementById("blob-" + key).textContent), (c) => c.charCodeAt(0));
 
@@ -60,8 +60,9 @@
       scene.add(sun);
     } else {
       shape.setAttribute("color", new THREE.BufferAttribute(colours(pane, at), 3));
-      const size = Math.min(0.06, 1.5 / Math.sqrt(at.length / 3));
-      scene.add(new THREE.Points(shape, new THREE.PointsMaterial({ size, vertexColors: true })));
+      const cloud = new THREE.Points(shape, new THREE.PointsMaterial({ vertexColors: true }));
+      cloud.userData.size = Math.min(0.05, 1.7 / Math.sqrt(at.length / 3)); // of a point, in the scene's unit
+      scene.add(cloud);
     }
     return scene;
   }
@@ -202,7 +203,8 @@
         renderer.setSize(Math.max(board.width, width), Math.max(board.height, height), false);
       }
       const yaw = this.yaw * Math.PI / 180, pitch = this.pitch * Math.PI / 180;
-      const away = 1.25 / Math.tan(FIELD_DEG * Math.PI / 360) / this.zoom;
+      const away = 1.1 / Math.tan(FIELD_DEG * Math.PI / 360) / this.zoom;
+      const scale = 1 / Math.tan(FIELD_DEG * Math.PI / 360);
       camera.aspect = width / height;
       camera.position.set(Math.sin(yaw) * Math.cos(pitch), Math.sin(pitch), Math.cos(yaw) * Math.cos(pitch));
       camera.position.multiplyScalar(away);
@@ -212,6 +214,9 @@
       camera.updateProjectionMatrix();
       for (const one of this.panes) {
         one.scene ??= built(one.pane, this.item);
+        one.scene.traverse((part) => { // three.js sizes points by the whole board's height and without the field of view
+          if (part.isPoints) part.material.size = part.userData.size * scale * height / board.height;
+        });
         renderer.setViewport(0, 0, width, height);
         renderer.setScissor(0, 0, width, height);
         renderer.render(one.scene, camera);
