@@ -78,13 +78,15 @@ def percent(share: float) -> str:
 
 
 def _sentence(arm: str, lead: Interval, low: str, info: MetricInfo) -> str:
+    much, ahead = amount(info, lead), lead.mean > 0
+    if lead.low is None:
+        return (
+            f"The best simulator, {arm}, is {'ahead of' if ahead else 'behind'} {low} by {much}: one run, no interval"
+        )
     if not lead.excludes_zero:
-        word = "ahead" if lead.mean > 0 else "behind"
-        much = amount(info, lead)
-        told = "which may be chance" if lead.low is not None else "of a single run, which has no interval"
-        return f"No simulator is surely better than {low}: the best, {arm}, is {word} by {much}, {told}"
-    word = "beats" if lead.mean > 0 else "is the best simulator, and still behind"
-    return f"{arm} {word} {low} by {amount(info, lead)}"
+        word = "ahead" if ahead else "behind"
+        return f"No simulator is surely better than {low}: the best, {arm}, is {word} by {much}, which may be chance"
+    return f"{arm} {'beats' if ahead else 'is the best simulator, and still behind'} {low} by {much}"
 
 
 def _closed(summary: Summary, arm: str, metric: str) -> Interval | None:
@@ -113,7 +115,8 @@ def _next_words(summary: Summary, arms: Sequence[str], metric: str) -> str:
     alike = summary.seeds[arms[0]] == summary.seeds[arms[1]]
     where = "" if alike else f", on the {fewer} seed{'s' * (fewer > 1)} at most that both have"
     much = f"{amount(info, ahead)}{where}"
-    if ahead.excludes_zero:
+    if ahead.excludes_zero or ahead.low is None:
+        much += "" if ahead.excludes_zero else ", without an interval"
         return f"The next best, {arms[1]}, is {'behind' if ahead.mean > 0 else 'ahead of'} it by {much}."
     return f"The next best, {arms[1]}, cannot be told apart from it: {much}."
 
@@ -122,6 +125,7 @@ def _covered(summary: Summary, arms: Sequence[str], metric: str) -> str:
     """What was repeated, so what the intervals speak of."""
     seeds, samples = summary.seeds[arms[0]], summary.cells[arms[0], metric].samples
     others = [f"{arm} {summary.seeds[arm]}" for arm in arms[1:] if summary.seeds[arm] != seeds]
-    told = f"{seeds} seed{'s' * (seeds > 1)}, {samples} sample{'s' * (samples > 1)} a seed"
+    of = f"{samples} samples a seed" if samples > 1 else "one figure of the whole set a seed"
+    told = f"{seeds} seed{'s' * (seeds > 1)}, {of}"
     told += f" ({', '.join(others)})." if others else "."
     return f"{told} Of one seed, intervals do not cover how much training itself varies." if seeds == 1 else told

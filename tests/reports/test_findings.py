@@ -53,6 +53,18 @@ def test_a_method_that_is_worse_is_said_to_be(made: ModuleType) -> None:
     assert "is not defined" in told.details[0]
 
 
+def test_a_figure_of_the_whole_set_and_one_seed_has_no_interval(made: ModuleType) -> None:
+    told = found_in(made.record("floor", w1=0.010), made.record("a", w1=0.004), made.record("b", w1=0.006))
+    assert told.sentence == (
+        "The best simulator, a, is ahead of floor by 6.0 mm of residual W1, all pixels: one run, no interval"
+    )
+    assert not told.sure
+    assert (
+        told.details[1] == "The next best, b, is behind it by 2.0 mm of residual W1, all pixels, without an interval."
+    )
+    assert told.details[2].startswith("1 seed, one figure of the whole set a seed.")
+
+
 def test_seeds_that_differ_are_told(made: ModuleType) -> None:
     runs = [made.recon(arm, seed, gain=gain) for arm, gain in {"no-sim": 0.0, "ours": 0.03}.items() for seed in (0, 1)]
     told = found_in(*runs, made.recon("sd", 0, gain=0.02))
