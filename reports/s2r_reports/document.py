@@ -1,14 +1,18 @@
 """The report: tables, pictures and what is missing, in one folder."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.files import whole, write_text
-from s2r_reports import tables
+from s2r_reports import layouts, legend, page, paper, plots, tables
+from s2r_reports.families import families, order_of
 from s2r_reports.frames import Entry, Given, arm_names, entries_of, long_frame
-from s2r_reports.page import html
-from s2r_reports.pictures import Pictures, draw
+from s2r_reports.pictures import Picture, draw, slug
+from s2r_reports.scenes import Blobs
+from s2r_reports.section import Section
 from s2r_reports.summary import Summary, summaries
 
 FORMATS = ("md", "csv", "html", "latex", "parquet", "json")
@@ -36,20 +40,20 @@ def write_report(
     if not entries:
         raise DataError("there is no finished evaluation to report on")
     out.mkdir(parents=True, exist_ok=True)
-    found = summaries(entries)
-    pictures = [draw(group, summary, out) for group, summary in zip(_groups(entries), found, strict=True)]
-    written = [path for some in pictures for path in some.files]
+    blobs = Blobs()
+    pairs = _groups(entries)
+    sections = [
+        Section(some, found, draw(some, found, out, blobs if "html" in formats else None)) for some, found in pairs
+    ]
+    across = _across(sections, out)
+    written = page.shown([*across, *(one for section in sections for one in section.drawn.pictures)])
     writers: dict[str, Callable[[], list[Path]]] = {
-        "md": lambda: [write_text(out / "report.md", _markdown(found, pictures))],
-        "csv": lambda: [
-            write_text(out / "summary.csv", tables.csv_text(found)),
-            write_text(out / "pairs.csv", tables.pairs_csv(found)),
-            _scores(out, entries),
-        ],
-        "html": lambda: [write_text(out / "report.html", html(found, pictures))],
-        "latex": lambda: [write_text(out / "tables.tex", "\n".join(tables.latex(summary) for summary in found))],
+        "md": lambda: [write_text(out / "report.md", _markdown(sections, across))],
+        "csv": lambda: _csv(out, entries, sections),
+        "html": lambda: [write_text(out / "report.html", page.html(sections, across, blobs))],
+        "latex": lambda: [write_text(out / "tables.tex", _latex(sections))],
         "parquet": lambda: [_parquet(out, entries)],
-        "json": lambda: [_json(out, found)],
+        "json": lambda: [_json(out, sections)],
     }
     for word in dict.fromkeys(formats):
         written += writers[word]()
@@ -58,34 +62,71 @@ def write_report(
 
 def terminal(records: Iterable[Given], width: int | None = None, colour: bool = False, home: Path | None = None) -> str:
     """The tables of finished evaluations for a terminal; `home` as in `write_report`."""
-    return "\n".join(tables.terminal(summary, width, colour) for summary in summaries(entries_of(records, home)))
+    groups = _groups(entries_of(records, home))
+    return "\n".join(tables.terminal(found, width, colour, Section(some, found).more) for some, found in groups)
 
 
-def _groups(entries: Sequence[Entry]) -> list[list[Entry]]:
+def _groups(entries: Sequence[Entry]) -> list[tuple[list[Entry], Summary]]:
+    """The sets of runs that may stand in one table, in the order of a report."""
     found: dict[str, list[Entry]] = {}
     for entry in entries:
         found.setdefault(entry.group, []).append(entry)
-    return list(found.values())
+    return [(some, summaries(some)[0]) for some in sorted(found.values(), key=order_of)]
 
 
-def heading(summary: Summary) -> str:
-    """Task, world and preset."""
-    return f"{summary.facts['task']} on {summary.facts['world']} ({summary.facts['preset']})"
+def _across(sections: Sequence[Section], out: Path) -> list[Picture]:
+    """A picture for each set of sections that differ by shots alone."""
+    found = []
+    for place, family in enumerate(families([(section.entries, section.summary) for section in sections])):
+        facts = family[0][1].facts
+        about = f"{facts['task']} on {Path(facts['world']).name}, preset {facts['preset']}"
+        name = f"{facts['task']}-{Path(facts['world']).name}-{facts['preset']}-shots-{place}"
+        path = out / f"{slug(name)}.png"
+
+        def curve(path: Path, about: str = about, family: Sequence[tuple[str, Summary]] = family) -> Path:
+            return plots.shots_curve(about, family, path)
+
+        title = f"Figures over shots, with 95 % intervals: {about}; captures: {facts['sensor']}; seeds differ by table"
+        found.append(Picture(title, *plots.in_both(curve, path)))
+    return found
 
 
-def _markdown(found: Sequence[Summary], pictures: Sequence[Pictures]) -> str:
+def _markdown(sections: Sequence[Section], across: Sequence[Picture]) -> str:
     parts = ["# Report"]
-    for summary, drawn in zip(found, pictures, strict=True):
-        parts += [f"## {heading(summary)}", tables.markdown(summary).rstrip()]
-        notes = [*summary.notes, *drawn.missing]
+    best = page.leading(sections)
+    if best is not None and best.finding is not None:
+        parts.append(f"**{best.finding.sentence}.** ({best.heading}) {' '.join(best.finding.details)}")
+    every = [section.summary for section in sections]
+    parts.append(legend.listed([*legend.worlds(every).items(), *legend.arms(every).items()]))
+    parts += [f"![{one.title}]({one.path.name})" for one in across]
+    for section in sections:
+        parts.append(f"## {section.heading}")
+        if section.finding is not None:
+            parts.append(f"**{section.finding.sentence}.** {' '.join(section.finding.details)}")
+        parts.append(tables.markdown(section.summary, section.more).rstrip())
+        notes = [*section.summary.notes, *section.drawn.missing]
         if notes:
             parts.append("**Missing or particular**\n\n" + "\n".join(f"- {note}" for note in notes))
-        parts += [f"![{title}]({path.name})" for title, path in drawn.titled]
-    return "\n\n".join(parts) + "\n"
+        parts += [f"![{one.title}]({one.path.name})" for one in section.drawn.pictures]
+    if any(section.laid_out for section in sections):
+        parts.append(f"The paper's figures: {paper.SOURCE}. They enter no figure measured here.")
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _scores(out: Path, entries: Sequence[Entry]) -> Path:
-    return write_text(out / "scores.csv", long_frame(entries).to_csv(index=False, lineterminator="\n"))
+def _latex(sections: Sequence[Section]) -> str:
+    head = "% \\usepackage{booktabs}; read into a document with \\input{tables.tex}\n\n"
+    return head + "\n".join(tables.latex(section.summary, section.more) for section in sections)
+
+
+def _csv(out: Path, entries: Sequence[Entry], sections: Sequence[Section]) -> list[Path]:
+    found = [section.summary for section in sections]
+    written = [
+        write_text(out / "summary.csv", tables.csv_text(found)),
+        write_text(out / "pairs.csv", tables.pairs_csv(found)),
+        write_text(out / "scores.csv", long_frame(entries).to_csv(index=False, lineterminator="\n")),
+    ]
+    beside = layouts.csv_text([(section.summary, section.laid_out) for section in sections])
+    return [*written, write_text(out / "paper.csv", beside)] if beside else written
 
 
 def _parquet(out: Path, entries: Sequence[Entry]) -> Path:
@@ -95,31 +136,33 @@ def _parquet(out: Path, entries: Sequence[Entry]) -> Path:
     return path
 
 
-def _json(out: Path, found: Sequence[Summary]) -> Path:
-    import json
-
-    document = [
-        {
-            **summary.facts,
-            "arms": list(summary.arms),
-            "notes": list(summary.notes),
-            "figures": [
-                {
-                    "arm": arm,
-                    "metric": metric,
-                    "mean": cell.interval.mean,
-                    "low": cell.interval.low,
-                    "high": cell.interval.high,
-                    "samples": cell.samples,
-                    "seeds": cell.seeds,
-                    "bold": cell.bold,
-                }
-                for (arm, metric), cell in summary.cells.items()
-            ],
-        }
-        for summary in found
-    ]
+def _json(out: Path, sections: Sequence[Section]) -> Path:
+    document = [_as_json(section) for section in sections]
     return write_text(out / "summary.json", json.dumps(document, indent=1) + "\n")
+
+
+def _as_json(section: Section) -> dict[str, Any]:
+    summary = section.summary
+    return {
+        **summary.facts,
+        "arms": list(summary.arms),
+        "notes": list(summary.notes),
+        "finding": section.finding.sentence if section.finding else None,
+        "figures": [
+            {
+                "arm": arm,
+                "metric": metric,
+                "mean": cell.interval.mean,
+                "low": cell.interval.low,
+                "high": cell.interval.high,
+                "samples": cell.samples,
+                "seeds": cell.seeds,
+                "bold": cell.bold,
+            }
+            for (arm, metric), cell in summary.cells.items()
+        ],
+        "agreement_with_the_paper": [vars(one) for one in section.agreements],
+    }
 
 
 __all__ = ["FORMATS", "arm_names", "terminal", "write_report"]

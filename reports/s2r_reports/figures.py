@@ -85,20 +85,22 @@ def overview(title: str, views: Mapping[str, View], clouds: Mapping[str, Clouds]
 
 
 def curves(title: str, panels: Mapping[str, Mapping[str, Mapping[str, float]]], path: Path) -> Path:
-    """Write line plots: panel title -> line name -> bin -> shown value; a line named "captured" is drawn black."""
+    """Write line plots: panel title -> line name -> bin -> shown value; a line named "captured" is drawn in ink."""
+    from matplotlib import rcParams
     from matplotlib.figure import Figure
 
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.1 * rows), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=11)
+    ink = rcParams["text.color"]
     colours = {name: place for place, name in enumerate(dict.fromkeys(n for lines in panels.values() for n in lines))}
     handles: dict[str, Any] = {}
     for place, (panel, lines) in enumerate(panels.items()):
         axis = figure.add_subplot(rows, columns, place + 1)
         bins = sorted({name for line in lines.values() for name in line}, key=_leading)
         for name, line in lines.items():
-            style: dict[str, Any] = {"color": "black", "linestyle": "--", "zorder": 5} if name == "captured" else {}
+            style: dict[str, Any] = {"color": ink, "linestyle": "--", "zorder": 5} if name == "captured" else {}
             places = [bins.index(label) for label in bins if label in line]
             style["color"] = style.get("color", f"C{colours[name] % 10}")
             (handles[name],) = axis.plot(places, [line[bins[at]] for at in places], marker="o", markersize=3, **style)

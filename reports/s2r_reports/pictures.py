@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2r_reports import figures
+from s2r_reports import figures, gap, plots, rooms, scenes
 from s2r_reports.frames import Entry, arm_names, long_frame
+from s2r_reports.scenes import Blobs, Scene
 from s2r_reports.shapes import Reconstruction, draw_reconstructions, kept_reconstructions
 from s2r_reports.summary import Summary, metrics_of
 from s2r_reports.views import Clouds, View, kept_clouds, kept_views
@@ -17,59 +18,133 @@ if TYPE_CHECKING:
 BY_BIN = ("w1_range", "bias_range", "spread_range", "std_range", "spread_angle", "autocorrelation")
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture's file, and where there is one the same for a dark page; `minor`: pages fold it."""
+
+    title: str
+    path: Path
+    dark: Path | None = None
+    minor: bool = False
+
+
 @dataclass
 class Pictures:
-    """Titled picture files, and what is missing, in words."""
+    """A group's pictures, what is missing, in words, and what its runs kept as 3-D views.
 
-    titled: list[tuple[str, Path]] = field(default_factory=list)
+    `still` is the picture that stands for `scene` where there is no WebGL.
+    """
+
+    pictures: list[Picture] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-
-    @property
-    def files(self) -> list[Path]:
-        """The files alone."""
-        return [path for _, path in self.titled]
+    scene: Scene | None = None
+    still: Picture | None = None
 
 
-def draw(entries: Sequence[Entry], summary: Summary, out: Path) -> Pictures:
-    """Draw a group's pictures into `out`: all arms on one view, figures by bin, then a picture an arm."""
+def draw(entries: Sequence[Entry], summary: Summary, out: Path, blobs: Blobs | None = None) -> Pictures:
+    """Draw a group's pictures into `out`: charts, then what its runs kept. With `blobs`, 3-D views of that too."""
     drawn = Pictures()
     facts = summary.facts
-    prefix = _slug(f"{facts['task']}-{Path(facts['world']).name}-{facts['preset']}-{entries[0].group[:4]}")
+    prefix = slug(f"{facts['task']}-{Path(facts['world']).name}-{facts['preset']}-{entries[0].group[:4]}")
     about = f"{facts['task']} on {facts['world']}, preset {facts['preset']}; captures: {facts['sensor']}"
-    shapes = _shapes(entries, summary)
+    _charts(summary, about, out / prefix, drawn)
+    shapes, kept = _shapes(entries, summary), rooms.kept_by_arm(summary.arms, runs_of(entries))
     if shapes:
-        lacking = [arm for arm in summary.arms if arm not in shapes]
-        drawn.missing += [f"{arm}: no reconstructions kept by its runs, so it has no picture" for arm in lacking]
+        drawn.missing += _lacking(summary, shapes, "reconstructions")
         path = draw_reconstructions(about, shapes, out / f"{prefix}-reconstructions.png")
-        drawn.titled.append((f"Reconstructions, first of each category: {about}", path))
-        return drawn
+        drawn.still = Picture(f"Reconstructions, first of each category: {about}", path)
+        title = "The same objects, reconstructed by each arm's network"
+        drawn.scene = None if blobs is None else scenes.of_reconstructions(title, shapes, blobs)
+    elif kept:
+        drawn.missing += _lacking(summary, kept, "labelled rooms")
+        path = rooms.draw_rooms(about, kept, out / f"{prefix}-rooms.png")
+        drawn.still = Picture(f"Rooms without their ceilings, the truth and each arm's labels: {about}", path)
+        title = "The same rooms, labelled by each arm's network (ceilings left out)"
+        drawn.scene = None if blobs is None else scenes.of_rooms(title, kept, blobs)
+    elif facts["task"] != "classify":  # it keeps nothing to be looked at
+        _views(entries, summary, about, out / prefix, drawn, blobs)
+    if drawn.still is not None:
+        drawn.pictures.append(drawn.still)
+    return drawn
+
+
+def runs_of(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Arm -> its runs, by seed."""
+    names = arm_names(entries)
+    found: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda one: one.record.spec.seed):
+        found.setdefault(names[entry.record.spec.key], []).append(entry)
+    return found
+
+
+def slug(text: str) -> str:
+    """`text` as a part of a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text).strip("-")
+
+
+def _charts(summary: Summary, about: str, prefix: Path, drawn: Pictures) -> None:
+    """Figures with intervals, and cost against quality; those that say nothing of one arm alone are left out."""
+    if len(summary.arms) < 2 or not gap.judged(summary):
+        return
+    names = gap.judged(summary)
+    told = f", the first {plots.MOST_PANELS} of {len(names)}" if len(names) > plots.MOST_PANELS else ""
+
+    def compare(path: Path) -> Path:
+        return plots.comparison(about, summary, path)
+
+    title = f"Figures that count{told}, with 95 % intervals; a diamond: surely the best; dotted: the anchors of the gap"
+    drawn.pictures.append(Picture(title, *plots.in_both(compare, _file(prefix, "comparison"))))
+    if plots.has_costs(summary):
+
+        def cost(path: Path) -> Path:
+            return plots.cost_against_quality(about, summary, path)
+
+        title = "Cost against quality (what was on the shelf already cost nothing)"
+        drawn.pictures.append(Picture(title, *plots.in_both(cost, _file(prefix, "cost")), minor=True))
+
+
+def _views(
+    entries: Sequence[Entry], summary: Summary, about: str, prefix: Path, drawn: Pictures, blobs: Blobs | None
+) -> None:
+    """Of a task that keeps views and fused clouds: all arms on one view, figures by bin, a picture an arm."""
     views, clouds = _material(entries, summary, drawn)
     if views:
         arms = {arm: some[min(1, len(some) - 1)] for arm, some in views.items()}
-        path = figures.overview(about, arms, clouds, out / f"{prefix}-overview.png")
-        drawn.titled.append((f"All arms, one view: {about}", path))
+        path = figures.overview(about, arms, clouds, _file(prefix, "overview"))
+        drawn.still = Picture(f"All arms, one view: {about}", path)
     panels = _panels(long_frame(entries), summary)
     if panels:
-        drawn.titled.append(("Figures by bin", figures.curves(about, panels, out / f"{prefix}-bins.png")))
+
+        def bins(path: Path) -> Path:
+            return figures.curves(about, panels, path)
+
+        drawn.pictures.append(Picture("Figures by bin", *plots.in_both(bins, _file(prefix, "bins"))))
+    if clouds and blobs is not None:
+        drawn.scene = scenes.of_clouds("The same scene as each arm's views give it, fused", clouds, blobs)
     for arm, some in views.items():
         title = f"{arm} - {about}"
-        path = figures.arm_picture(title, some, clouds.get(arm), out / f"{prefix}-{_slug(arm)}.png")
-        drawn.titled.append((title, path))
-    return drawn
+        path = figures.arm_picture(title, some, clouds.get(arm), _file(prefix, slug(arm)))
+        drawn.pictures.append(Picture(title, path, minor=True))
+
+
+def _file(prefix: Path, name: str) -> Path:
+    return prefix.with_name(f"{prefix.name}-{name}.png")
+
+
+def _lacking(summary: Summary, found: Mapping[str, object], what: str) -> list[str]:
+    return [f"{arm}: no {what} kept by its runs, so it has no picture" for arm in summary.arms if arm not in found]
 
 
 def _material(
     entries: Sequence[Entry], summary: Summary, drawn: Pictures
 ) -> tuple[dict[str, list[View]], dict[str, Clouds]]:
     """Arm -> views, and arm -> clouds, each of the arm's first seed that kept any."""
-    names = arm_names(entries)
+    runs = runs_of(entries)
     views: dict[str, list[View]] = {}
     clouds: dict[str, Clouds] = {}
     for arm in summary.arms:
-        runs = [entry for entry in entries if names[entry.record.spec.key] == arm]
-        runs.sort(key=lambda entry: entry.record.spec.seed)
-        kept = next((some for some in map(kept_views, runs) if some), None)
-        cloud = next((some for some in map(kept_clouds, runs) if some is not None), None)
+        kept = next((some for some in map(kept_views, runs[arm]) if some), None)
+        cloud = next((some for some in map(kept_clouds, runs[arm]) if some is not None), None)
         if kept is None:
             drawn.missing.append(f"{arm}: no views kept by its runs, so it has no picture")
         else:
@@ -83,12 +158,9 @@ def _material(
 
 def _shapes(entries: Sequence[Entry], summary: Summary) -> dict[str, dict[str, Reconstruction]]:
     """Arm -> reconstructions of its first seed that kept any, where the group's task keeps such."""
-    names = arm_names(entries)
-    found: dict[str, dict[str, Reconstruction]] = {}
-    for entry in sorted(entries, key=lambda one: one.record.spec.seed):
-        arm = names[entry.record.spec.key]
-        found[arm] = found.get(arm) or kept_reconstructions(entry)
-    return {arm: found[arm] for arm in summary.arms if found.get(arm)}
+    runs = runs_of(entries)
+    found = {arm: next((some for some in map(kept_reconstructions, runs[arm]) if some), {}) for arm in summary.arms}
+    return {arm: some for arm, some in found.items() if some}
 
 
 def _panels(frame: "pd.DataFrame", summary: Summary) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
@@ -114,7 +186,3 @@ def _panels(frame: "pd.DataFrame", summary: Summary) -> Mapping[str, Mapping[str
 def _line(frame: "pd.DataFrame", arm: str, metric: str, scale: float) -> dict[str, float]:
     rows = frame[(frame["arm"] == arm) & (frame["metric"] == metric) & (frame["category"] != "")]
     return {str(name): float(value) * scale for name, value in rows.groupby("category")["value"].mean().items()}
-
-
-def _slug(text: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in text).strip("-")

@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from s2r_bench.task import MetricInfo
 from s2r_reports import gap
@@ -18,19 +18,27 @@ MAX_ARM_COLUMNS = 8
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as text: `rows` of cells under `head`; `bold` holds (row, column) of the cells to stress."""
+    """A table as text: `rows` of cells under `head`.
+
+    Attributes:
+        bold: (row, column) of the cells to stress.
+        sections: row -> heading that stands before it.
+        folded: whether a page shows it when asked to only.
+    """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     bold: frozenset[tuple[int, int]] = frozenset()
+    sections: Mapping[int, str] = field(default_factory=dict)
+    folded: bool = False
 
     def transposed(self) -> "Grid":
-        """Rows and columns exchanged; the first column becomes the head."""
+        """Rows and columns exchanged; the first column becomes the head. Sections have no place in it."""
         every = [self.head, *self.rows]
         turned = [tuple(row[column] for row in every) for column in range(len(self.head))]
         bold = frozenset((column - 1, row + 1) for row, column in self.bold)
-        return Grid(self.title, turned[0], tuple(turned[1:]), bold)
+        return Grid(self.title, turned[0], tuple(turned[1:]), bold, folded=self.folded)
 
 
 def caption(summary: Summary) -> str:
@@ -88,13 +96,16 @@ def _figures(summary: Summary, group: str) -> Grid:
         for column, arm in enumerate(summary.arms)
         if (arm, name) in summary.cells and summary.cells[arm, name].bold
     }
-    return Grid(f"{group} figures", ("", *summary.arms), tuple(rows), frozenset(bold))
+    counts = group == summary.judging.group or not gap.judged(summary)
+    return Grid(f"{group} figures", ("", *summary.arms), tuple(rows), frozenset(bold), folded=not counts)
 
 
 def _over_base(summary: Summary) -> Grid:
     """Paired leads; bold where the interval excludes zero."""
     base = summary.judging.base
     arms = [arm for arm in summary.arms if arm != base and any(name == arm for name, _ in summary.over_base)]
+    compared = gap.contenders(summary)
+    arms.sort(key=lambda arm: arm not in compared)  # what is compared first, then anchors and trivial answers
     names = [metric for metric in gap.judged(summary) if any(name == metric for _, name in summary.over_base)]
     rows, bold = [], set()
     for row, metric in enumerate(names):
@@ -149,7 +160,8 @@ def _categories(summary: Summary) -> list[Grid]:
             cells = [cell_text(info, summary.categories.get((arm, metric, name))) for arm in summary.arms]
             lead = summary.leads.get((metric, name))
             rows.append((name, *cells, EMPTY if lead is None else cell_text(info, Cell(lead, 0, 0))))
-        grids.append(Grid(f"{label(info)} by category", ("", *summary.arms, f"{high} over {low}"), tuple(rows)))
+        head = ("", *summary.arms, f"{high} over {low}")
+        grids.append(Grid(f"{label(info)} by category", head, tuple(rows), folded=True))
     return grids
 
 
@@ -161,7 +173,8 @@ def _pairwise(summary: Summary) -> Grid:
         return f"{wins} of {total}" if arm != other and total else EMPTY
 
     rows = tuple((arm, *(share(arm, other) for other in arms)) for arm in arms)
-    return Grid(f"{summary.judging.group} figures on which the arm of the row is better", ("", *arms), rows)
+    title = f"{summary.judging.group} figures on which the arm of the row is better"
+    return Grid(title, ("", *arms), rows, folded=True)
 
 
 def _runs(summary: Summary) -> Grid:
@@ -176,25 +189,27 @@ def _runs(summary: Summary) -> Grid:
         ("parameters", costs("parameters", 0)),
         ("simulate, seconds a frame", costs("simulate_seconds_per_frame", 3)),
         ("score, seconds", costs("evaluate_seconds", 1)),
+        ("peak memory, MB", costs("peak_memory_mb", 0)),
     )
     rows = [(name, *(figure(arm) for arm in summary.arms)) for name, figure in lines]
     kept = [row for row in rows if any(text != EMPTY for text in row[1:])]
-    return Grid("runs", ("", *summary.arms), tuple(kept))
+    return Grid("runs and what they cost", ("", *summary.arms), tuple(kept), folded=True)
 
 
 def _views(summary: Summary, arm: str) -> int:
     return max((cell.samples for (name, _), cell in summary.cells.items() if name == arm), default=0)
 
 
-def markdown(summary: Summary) -> str:
-    """All tables of a summary as Markdown."""
+def markdown(summary: Summary, more: Sequence[Grid] = ()) -> str:
+    """All tables of a summary, and `more`, as Markdown."""
     parts = [caption(summary)]
-    for grid in grids(summary):
+    for grid in [*grids(summary), *more]:
         lines = [_pipe(grid.head), _pipe(["---", *["---:"] * (len(grid.head) - 1)])]
-        lines += [
-            _pipe([f"**{text}**" if (row, column) in grid.bold else text for column, text in enumerate(cells)])
-            for row, cells in enumerate(grid.rows)
-        ]
+        for row, cells in enumerate(grid.rows):
+            if row in grid.sections:
+                lines.append(_pipe([f"*{grid.sections[row]}*", *[""] * (len(grid.head) - 1)]))
+            stressed = [f"**{text}**" if (row, column) in grid.bold else text for column, text in enumerate(cells)]
+            lines.append(_pipe(stressed))
         parts += [f"**{grid.title}**", "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
@@ -203,25 +218,43 @@ def _pipe(cells: Sequence[str]) -> str:
     return "| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |"
 
 
-def latex(summary: Summary) -> str:
-    """All tables of a summary as LaTeX (booktabs)."""
+def latex(summary: Summary, more: Sequence[Grid] = ()) -> str:
+    """All tables of a summary, and `more`, as LaTeX to be read into a document that loads booktabs."""
     parts = [f"% {caption(summary)}"]
-    for grid in grids(summary):
-        lines = [f"% {grid.title}", f"\\begin{{tabular}}{{l{'r' * (len(grid.head) - 1)}}}", "\\toprule"]
+    for grid in [*grids(summary), *more]:
+        width = len(grid.head)
+        lines = [f"% {grid.title}", f"\\begin{{tabular}}{{l{'r' * (width - 1)}}}", "\\toprule"]
         lines += [_row(grid.head), "\\midrule"]
-        lines += [
-            _row([f"\\textbf{{{text}}}" if (row, column) in grid.bold else text for column, text in enumerate(cells)])
-            for row, cells in enumerate(grid.rows)
-        ]
+        for row, cells in enumerate(grid.rows):
+            if row in grid.sections:
+                rule = [] if row == 0 else ["\\midrule"]
+                lines += [*rule, f"\\multicolumn{{{width}}}{{l}}{{\\emph{{{tex(grid.sections[row])}}}}} \\\\"]
+            lines.append(_row(cells, [(row, column) in grid.bold for column in range(width)]))
         parts.append("\n".join([*lines, "\\bottomrule", "\\end{tabular}"]))
     return "\n\n".join(parts) + "\n"
 
 
-_TEX = {"%": r"\%", "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$", "_": r"\_"}
+_TEX = {
+    **{letter: f"\\{letter}" for letter in "%_&#${}"},
+    **{"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\to$"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"$<$", ">": r"$>$", "|": r"$|$", "²": r"$^2$", "°": r"$^\circ$"},
+}
 
 
-def _row(cells: Sequence[str]) -> str:
-    return " & ".join("".join(_TEX.get(letter, letter) for letter in text) for text in cells) + r" \\"
+def tex(text: str) -> str:
+    """`text` with every character that means something to LaTeX escaped."""
+    return "".join(_TEX.get(letter, letter) for letter in text)
+
+
+def _row(cells: Sequence[str], stressed: Sequence[bool] = ()) -> str:
+    shown = [tex(text) for text in cells]
+    shown = (
+        [f"\\textbf{{{text}}}" if bold else text for text, bold in zip(shown, stressed, strict=True)]
+        if stressed
+        else shown
+    )
+    return " & ".join(shown) + r" \\"
 
 
 CSV_HEAD = (
@@ -264,19 +297,21 @@ def _stored_unit(info: MetricInfo) -> str:
     return {"mm": "m", "%": "share"}.get(info.unit, info.unit)
 
 
-def terminal(summary: Summary, width: int | None = None, colour: bool = False) -> str:
-    """All tables of a summary for a terminal of `width` columns (None: as wide as they are)."""
+def terminal(summary: Summary, width: int | None = None, colour: bool = False, more: Sequence[Grid] = ()) -> str:
+    """All tables of a summary, and `more`, for a terminal of `width` columns (None: as wide as they are)."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     stream = io.StringIO()
     console = Console(file=stream, width=width or 200, force_terminal=colour, highlight=False)
-    for grid in grids(summary):
+    for grid in [*grids(summary), *more]:
         table = Table(title=grid.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column, name in enumerate(grid.head):
             table.add_column(name, justify="left" if column == 0 else "right", no_wrap=column > 0)
         for row, cells in enumerate(grid.rows):
+            if row in grid.sections:
+                table.add_row(Text(grid.sections[row], "italic"))
             stressed = [(row, column) in grid.bold for column in range(len(cells))]
             marked = [f"{text}*" if bold else text for text, bold in zip(cells, stressed, strict=True)]
             table.add_row(*map(Text, marked, ["bold" if bold else "" for bold in stressed]))

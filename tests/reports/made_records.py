@@ -86,3 +86,59 @@ def keep_shape(folder: Path, size: float) -> Path:
         sides = {"scan": points, "surface": points, "vertices": corners, "faces": faces}
         np.savez_compressed(kept / f"shape_{name}.npz", id=np.array(name), **sides)
     return folder
+
+
+CATEGORIES = ("chair", "sofa", "table", "cabinet", "bed", "shelf")
+
+
+def recon(
+    arm: str,
+    seed: int = 0,
+    *,
+    gain: float = 0.0,
+    shots: str = "0",
+    preset: str = "tiny",
+    options: dict[str, object] | None = None,
+    costs: dict[str, float] | None = None,
+) -> RunRecord:
+    """Eight objects of each category; IoU and F-score grow by `gain`, Chamfer falls by a hundredth of it."""
+    dice = np.random.default_rng(1)
+    scores = []
+    for place, category in enumerate(CATEGORIES):
+        for number in range(8):
+            name, own = f"{category}-{number}", 0.01 * float(dice.normal()) + 0.01 * seed
+            scores.append(Score(name, category, "iou", 0.3 + 0.02 * place + gain + own))
+            scores.append(Score(name, category, "f_score", 0.2 + gain + own))
+            scores.append(Score(name, category, "chamfer_l2", 0.02 - 0.01 * gain - 0.01 * own))
+    spec = RunSpec(
+        "evaluate", "recon", arm, "mini", preset, "recon/1", seed,
+        {"task": {"shots": shots, "score": {"protocol": "strict"}}, "method": options or {}}, {"objects": "w"},
+    )  # fmt: skip
+    known = {"sensor": SENSOR, "device": "cpu"}
+    return RunRecord(spec, tuple(scores), {}, known, costs or {"fit_seconds": 10.0 + 100 * gain})
+
+
+def segmented(arm: str, value: float) -> RunRecord:
+    """A run of `segment` with its pooled figure alone."""
+    spec = RunSpec("evaluate", "segment", arm, "mini", "tiny", "segment/1", 0, {"task": {}}, {"rooms": "r"})
+    return RunRecord(spec, (Score("all", "", "miou_pooled", value),), {}, {"sensor": SENSOR, "device": "cpu"})
+
+
+def keep_room(folder: Path, wrong: float) -> Path:
+    """A room of floor, one wall and a ceiling; a share of its points is labelled as wall. And what it is counted by."""
+    kept = folder / "artifacts"
+    kept.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    flat = rng.uniform(0, 4, (900, 3)).astype(np.float32)
+    labels = np.repeat([0, 1, 2], 300)  # ceiling, floor, wall
+    flat[:300, 2], flat[300:600, 2], flat[600:, 1] = 2.5, 0, 4
+    predicted = np.where(rng.random(900) < wrong, 2, labels)
+    classes = np.array(["ceiling", "floor", "wall"])
+    np.savez_compressed(
+        kept / "room_Area_1_office_1.npz", points=flat, labels=labels, predicted=predicted, classes=classes
+    )
+    matrix = np.zeros((3, 3), np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    names = np.array(["Area_1_office_1"])
+    np.savez_compressed(kept / "rooms.npz", rooms=names, matrices=matrix[None], classes=classes)
+    return folder

@@ -1,0 +1,1 @@
+export { WebGLRenderer, Scene, PerspectiveCamera, Points, Mesh, BufferGeometry, BufferAttribute, PointsMaterial, MeshLambertMaterial, HemisphereLight, DirectionalLight, DoubleSide, REVISION } from "three";
