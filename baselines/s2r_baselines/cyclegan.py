@@ -22,8 +22,8 @@ from s2r_bench.types import DepthFrame
 if TYPE_CHECKING:
     from torch import nn
 
+    from s2r_baselines._diffusion.constants import Levels
     from s2r_baselines._gan.images import ImageCode
-    from s2r_baselines._gan.maps import Levels
     from s2r_bench.depth_code import ResidualCode
 
 MULTIPLE = 8  # 4 for the two halvings; twice that, so that even there is something to reflect
@@ -98,9 +98,10 @@ class CycleGan:
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both generators and both discriminators; the two sides of a batch are drawn independently."""
+        from s2r_baselines._diffusion.constants import camera_levels
         from s2r_baselines._gan.crops import Crops
         from s2r_baselines._gan.cycle import CycleGame
-        from s2r_baselines._gan.maps import camera_levels, unpaired_threshold
+        from s2r_baselines._gan.maps import unpaired_threshold
         from s2r_bench.engine.two_player import TwoPlayerLoop
 
         options, translator = self.options, self.translator

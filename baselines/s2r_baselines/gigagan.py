@@ -74,7 +74,7 @@ class GigaGan:
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both networks by turns. A round is one step of each, so an odd step of a budget is left over."""
         from s2r_baselines._gan.crops import Crops
-        from s2r_baselines._gan.maps import calibrated, fitted_code
+        from s2r_baselines._gan.maps import fitted_code, paired_calibration
         from s2r_baselines._gan.paired import sides_of
         from s2r_baselines._gigagan.game import ScalesGame, networks
         from s2r_bench.engine.two_player import TwoPlayerLoop
@@ -91,7 +91,9 @@ class GigaGan:
         translator.use(generator)
         if options.code.calibrate:
             draws = [seed_of(seed, "calibration", index) for index in range(len(pairs))]
-            found = calibrated(code, pairs, lambda frame, index: translator.drawn(frame, self._noise(draws[index])))
+            found = paired_calibration(
+                code, pairs, lambda frame, index: translator.drawn(frame, self._noise(draws[index]))
+            )
             translator.use(generator, found)
         return result.report("gan")
 

@@ -20,7 +20,7 @@ from s2r_bench.types import DepthFrame
 if TYPE_CHECKING:
     from torch import nn
 
-    from s2r_baselines._gan.maps import Levels
+    from s2r_baselines._diffusion.constants import Levels
     from s2r_baselines._gan.paired import PairCode
     from s2r_bench.depth_code import ResidualCode
 
@@ -121,7 +121,7 @@ class Pix2Pix:
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train generator and discriminator on windows of the pairs."""
         from s2r_baselines._gan.crops import Crops
-        from s2r_baselines._gan.maps import TANH_SPREAD, calibrated, fitted_code
+        from s2r_baselines._gan.maps import TANH_SPREAD, fitted_code, paired_calibration
         from s2r_baselines._gan.nets import initialised
         from s2r_baselines._gan.paired import PairedGame, sides_of
         from s2r_bench.engine.two_player import TwoPlayerLoop
@@ -141,7 +141,7 @@ class Pix2Pix:
         translator.use(generator)
         if options.code.calibrate:
             dropout = [torch_rng(seed, "calibration", index) for index in range(len(pairs))]
-            constants = calibrated(found, pairs, lambda frame, index: translator.drawn(frame, dropout[index]))
+            constants = paired_calibration(found, pairs, lambda frame, index: translator.drawn(frame, dropout[index]))
             translator.use(generator, constants)
         return result.report("pix2pix")
 

@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from s2r_bench.engine.checkpoint import latest_state, write_state
+from s2r_bench.engine.state import Average, in_half, moments, restore_moments
 from s2r_bench.errors import S2RError
 from s2r_bench.options import Options
 from s2r_bench.seeds import seed_of, torch_rng
@@ -78,7 +79,7 @@ class Loop:
 
         # accelerate keeps one precision a process, but loops of two may follow each other: autocast is ours
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision="no")
-        self.half = _precision(options.precision, device) == "bf16"
+        self.half = in_half(options.precision, device)
         self.options, self.seed, self.workdir = options, seed, workdir
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         optimiser = torch.optim.AdamW(trained, lr=options.lr, weight_decay=options.weight_decay)
@@ -87,7 +88,7 @@ class Loop:
         bare = self.accelerator.unwrap_model(self.network)
         self.named = {name: p for name, p in bare.named_parameters() if p.requires_grad}
         self.buffers = dict(bare.named_buffers())  # running statistics are part of the state too
-        self.average = {name: p.detach().clone() for name, p in self.named.items()} if options.ema else {}
+        self.average = Average(self.named, options.ema)
         self.step, self.seconds = 0, 0.0
         self.curve: list[dict[str, float]] = []
         self._resume()
@@ -125,7 +126,7 @@ class Loop:
             if time.monotonic() - saved > self.options.checkpoint_s or self.step == self.options.steps:
                 self._save()
                 saved = time.monotonic()
-        chosen = self.average or {name: p.detach() for name, p in self.named.items()}
+        chosen = self.average.weights or {name: p.detach() for name, p in self.named.items()}
         weights = {name: tensor.detach().cpu().clone() for name, tensor in chosen.items()}
         return LoopResult(weights, self.seconds, self.curve)
 
@@ -141,7 +142,7 @@ class Loop:
         self.accelerator.clip_grad_norm_(self.named.values(), self.options.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        self._update_average()
+        self.average.update(self.step)
         return float(value.detach())
 
     def _rate(self) -> float:
@@ -152,22 +153,12 @@ class Loop:
         done = self.step / options.steps
         return options.lr * warm * (0.01 + 0.99 * 0.5 * (1 + float(torch.cos(torch.tensor(done * torch.pi)))))
 
-    def _update_average(self) -> None:
-        if not self.average:
-            return
-        decay = min(self.options.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.values()), list(self.named.values()), 1 - decay)
-
     def _save(self) -> None:
         if self.workdir is None or not self.accelerator.is_main_process:
             return
         tensors = {f"weight.{name}": p.detach() for name, p in self.named.items()}
-        tensors |= {f"average.{name}": p for name, p in self.average.items()}
         tensors |= {f"buffer.{name}": buffer for name, buffer in self.buffers.items()}
-        for name, parameter in self.named.items():
-            for key, value in self.optimiser.state.get(parameter, {}).items():
-                tensors[f"adam.{key}.{name}"] = torch.as_tensor(value)
+        tensors |= self.average.tensors() | moments(self.optimiser, self.named)
         write_state(self.workdir, self.step, tensors, {"seconds": self.seconds, "curve": self.curve})
 
     def _resume(self) -> None:
@@ -180,21 +171,11 @@ class Loop:
                 buffer.copy_(tensors[f"buffer.{name}"])
             for name, parameter in self.named.items():
                 parameter.copy_(tensors[f"weight.{name}"])
-                if self.average:
-                    self.average[name].copy_(tensors[f"average.{name}"])
-                if f"adam.step.{name}" not in tensors:  # a parameter that never got a gradient has no moments
-                    continue
-                moments = {key: tensors[f"adam.{key}.{name}"].to(parameter.device) for key in ("exp_avg", "exp_avg_sq")}
-                self.optimiser.state[parameter] = {"step": tensors[f"adam.step.{name}"], **moments}
+        self.average.restore(tensors)
+        restore_moments(self.optimiser, self.named, tensors)
         self.seconds, self.curve = float(note["seconds"]), list(note["curve"])
 
 
 def curve_rows(stage: str, result: LoopResult) -> list[dict[str, float | str]]:
     """The loss curve as rows of a `FitReport`."""
     return [{"stage": stage, **row} for row in result.curve]
-
-
-def _precision(asked: str, device: str) -> str:
-    if asked != "auto":
-        return asked
-    return "bf16" if device.startswith("cuda") and torch.cuda.is_bf16_supported() else "fp32"

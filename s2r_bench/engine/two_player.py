@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from s2r_bench.engine.checkpoint import latest_state, write_state
-from s2r_bench.engine.loop import Batch, _precision, step_rng
+from s2r_bench.engine.loop import Batch, step_rng
+from s2r_bench.engine.state import Average, in_half, moments, restore_moments
 from s2r_bench.engine.two_player_options import STEPS_A_ROUND, TwoPlayerOptions
 from s2r_bench.errors import DataError, S2RError
 from s2r_bench.simulator import FitReport
@@ -104,10 +105,7 @@ class Player:
     def tensors(self) -> dict[str, Tensor]:
         """All that a checkpoint has to hold: weights, running statistics and moments."""
         found = {f"{self.side}.weight.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        for name, parameter in self.network.named_parameters():
-            for key, value in self.optimiser.state.get(parameter, {}).items():
-                found[f"{self.side}.adam.{key}.{name}"] = torch.as_tensor(value)
-        return found
+        return found | moments(self.optimiser, dict(self.network.named_parameters()), f"{self.side}.")
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Become what `tensors` gave.
@@ -117,14 +115,7 @@ class Player:
         """
         prefix = f"{self.side}.weight."
         self.network.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
-        for name, parameter in self.network.named_parameters():
-            if f"{self.side}.adam.step.{name}" not in tensors:  # it never got a gradient
-                continue
-            # Adam keeps its own count of steps on the CPU
-            state: dict[str, Any] = {"step": tensors[f"{self.side}.adam.step.{name}"]}
-            for key in ("exp_avg", "exp_avg_sq"):
-                state[key] = tensors[f"{self.side}.adam.{key}.{name}"].to(self.device)
-            self.optimiser.state[parameter] = state
+        restore_moments(self.optimiser, dict(self.network.named_parameters()), tensors, f"{self.side}.")
 
 
 class TwoPlayerLoop(Generic[MadeT]):
@@ -146,13 +137,12 @@ class TwoPlayerLoop(Generic[MadeT]):
     ) -> None:
         self.game, self.options, self.rounds = game, options, rounds
         self.seed, self.device, self.workdir = seed, device, workdir
-        self.half = _precision(options.precision, device.type) == "bf16"
+        self.half = in_half(options.precision, device.type)
         self.players: dict[Side, Player] = {
             "generators": Player("generators", game.generators, options, device),
             "discriminators": Player("discriminators", game.discriminators, options, device),
         }
-        named = dict(game.generators.named_parameters())
-        self.average = {name: p.detach().clone() for name, p in named.items()} if options.ema else {}
+        self.average = Average(dict(game.generators.named_parameters()), options.ema)
         self.done, self.seconds = 0, 0.0
         self.curve: list[dict[str, float]] = []
         self.sums: dict[str, list[float]] = {}  # of the curve's open row: [sum, count]
@@ -178,7 +168,7 @@ class TwoPlayerLoop(Generic[MadeT]):
             if time.monotonic() - saved > self.options.checkpoint_s or self.done == self.rounds:
                 self._save()
                 saved = time.monotonic()
-        weights = {**self.game.generators.state_dict(), **self.average}
+        weights = {**self.game.generators.state_dict(), **self.average.weights}
         parameters = sum(p.numel() for player in self.players.values() for p in player.network.parameters())
         weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
         return GameResult(weights, self.rounds, self.seconds, parameters, self.curve)
@@ -198,7 +188,7 @@ class TwoPlayerLoop(Generic[MadeT]):
                     dice = step_rng(self.seed, self.done, 0, "pools")
                     parts = self.game.discriminators_loss(batch, made, self.done, dice)
                 self._move(side, parts)
-        self._update_average()
+        self.average.update(self.done)
 
     def _computing(self) -> torch.autocast:
         # one for each computation: within one, weights that have moved since would be taken as they were
@@ -218,14 +208,6 @@ class TwoPlayerLoop(Generic[MadeT]):
             total, count = self.sums.get(name, [0.0, 0.0])
             self.sums[name] = [total + figure, count + 1]
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        if not self.average:
-            return
-        decay = min(self.options.ema, (1 + self.done) / (10 + self.done))
-        named = dict(self.game.generators.named_parameters())
-        torch._foreach_lerp_(list(self.average.values()), [named[name] for name in self.average], 1 - decay)
-
     def _end_row(self) -> None:
         means = {name: total / count for name, (total, count) in self.sums.items()}
         self.curve.append({"step": float(STEPS_A_ROUND * self.done), **means})
@@ -234,7 +216,7 @@ class TwoPlayerLoop(Generic[MadeT]):
     def _save(self) -> None:
         if self.workdir is None:
             return
-        tensors = {f"average.{name}": tensor for name, tensor in self.average.items()}
+        tensors = self.average.tensors()
         tensors |= {f"kept.{name}": tensor for name, tensor in self.game.kept().items()}
         for player in self.players.values():
             tensors |= player.tensors()
@@ -250,8 +232,7 @@ class TwoPlayerLoop(Generic[MadeT]):
         try:
             for player in self.players.values():
                 player.restore(tensors)
-            for name, tensor in self.average.items():
-                tensor.copy_(tensors[f"average.{name}"])
+            self.average.restore(tensors)
             self.seconds, self.curve, self.sums = float(note["seconds"]), list(note["curve"]), dict(note["sums"])
         except (KeyError, RuntimeError) as wrong:
             raise DataError(

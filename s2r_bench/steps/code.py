@@ -5,6 +5,8 @@ import hashlib
 import importlib.util
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -40,7 +42,7 @@ def code_of(member: ModuleType) -> str:
     """
     text = hashlib.sha256(__version__.encode())
     for path in sources(member):
-        text.update(ast.dump(_bare(path)).encode())
+        text.update(_parsed(path, _stamp(path)).dump)
     return text.hexdigest()[:16]
 
 
@@ -67,6 +69,26 @@ def code_of_parts(member: ModuleType, *names: str) -> str:
     for part in (part for name in sorted(found) for part in defined[name]):
         text.update(ast.dump(part).encode())
     return text.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """What is asked of a file: its bare syntax tree as text, the names that it imports, where relative imports lead."""
+
+    dump: bytes
+    names: tuple[str, ...]
+    relatives: tuple[Path, ...]
+
+
+@lru_cache(maxsize=1024)
+def _parsed(path: Path, stamp: tuple[int, int]) -> _Parsed:
+    """Of a file as it is: dozens of files are asked for again and again in a process. `stamp` tells versions apart."""
+    return _Parsed(ast.dump(_bare(path)).encode(), tuple(imported(path)), tuple(_relatives(path)))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _bare(path: Path) -> ast.Module:
@@ -110,8 +132,9 @@ def sources(member: ModuleType) -> list[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += [file for name in imported(path) for file in _files_of(name, package)]
-            waiting += [file for base in _relatives(path) for file in _module_at(base)]
+            parsed = _parsed(path, _stamp(path))
+            waiting += [file for name in parsed.names for file in _files_of(name, package)]
+            waiting += [file for base in parsed.relatives for file in _module_at(base)]
     return sorted(found, key=lambda path: path.parts[-3:])
 
 

@@ -6,12 +6,13 @@ import torch
 from made_pairs import MadePairs
 from made_pairs import noisy_pair as pair
 
+from s2r_baselines._diffusion.constants import Calibration
 from s2r_baselines._diffusion.latent import KLCodec, SpaceToDepth, Whitening
 from s2r_baselines._diffusion.maps import MapCode
 from s2r_baselines._diffusion.nets import Denoiser, shared_vae
 from s2r_baselines._diffusion.noise import NoiseProcess
 from s2r_baselines._diffusion.options import CodeOptions, DiffusionOptions, NetOptions, StageOptions
-from s2r_baselines._diffusion.stage import Calibration, Stage, draw_generator
+from s2r_baselines._diffusion.stage import Stage, draw_generator
 from s2r_bench.depth_code import DepthCode, ResidualCode, apply_residual, residual_of
 from s2r_bench.engine.checkpoint import write_tensors
 from s2r_bench.engine.loop import TrainOptions

@@ -1,7 +1,7 @@
 """One diffusion stage: fitted on pairs, drawn from, saved and loaded."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,14 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from s2r_baselines._diffusion.constants import (
+    CALIBRATION_PAIRS,
+    CODE_SAMPLE_PAIRS,
+    Calibration,
+    calibrated,
+    camera_levels,
+    fitted_residual,
+    spaced,
+)
 from s2r_baselines._diffusion.latent import Codec, KLCodec, SpaceToDepth, Whitening
 from s2r_baselines._diffusion.maps import MapCode
 from s2r_baselines._diffusion.nets import Denoiser, shared_vae
 from s2r_baselines._diffusion.noise import NoiseProcess
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_baselines._diffusion.together import ItemByItem
-from s2r_bench.depth_code import ResidualCode, residual_of
-from s2r_bench.depth_levels import fitted_levels
+from s2r_bench.depth_code import ResidualCode
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
 from s2r_bench.engine.loop import Loop, LoopResult, step_rng
 from s2r_bench.errors import DataError, NotFittedError
@@ -25,10 +33,7 @@ from s2r_bench.simulator import PairSet
 from s2r_bench.types import DepthFrame, DepthPair
 
 TARGET_MAPS = 2
-CODE_SAMPLE_PAIRS = 64
-CALIBRATION_PAIRS = 24
 DETAIL_BATCHES = 16
-LEVEL_ROUNDS = 4
 MOST_CACHED = 4096  # training items kept in memory
 
 
@@ -82,8 +87,13 @@ class Stage:
             weights: for each pair, (H, W) loss weights of the re-weighting; None = 1.
         """
         if self.maps is None:
-            residual = self._fit_residual(pairs) if self.uses_residual else None
-            self.maps = MapCode(self.options.code, residual, self._fit_levels(pairs))
+            code, probe = self.options.code, MapCode(self.options.code, None)
+            residual = (
+                fitted_residual(probe, pairs, code.spread, code.residual_form, by_range=code.by_range)
+                if self.uses_residual
+                else None
+            )
+            self.maps = MapCode(code, residual, camera_levels(pairs) if code.levels else None)
         items = _Items(self, pairs, earlier, weights, None if workdir is None else workdir / "latents")
         if self.options.code.whiten and self.whitening is None:
             self.whitening = items.fit_whitening()
@@ -199,7 +209,7 @@ class Stage:
         """
         assert self.maps is not None  # asked of fitted stages only
         off, edge = [], []
-        for index in _spaced(len(pairs), CODE_SAMPLE_PAIRS):
+        for index in spaced(len(pairs), CODE_SAMPLE_PAIRS):
             pair = pairs[index]
             target, _ = self.maps.target(pair)
             upscale, (height, width) = self.options.code.upscale, pair.clean.size
@@ -298,27 +308,6 @@ class Stage:
         weight: Tensor = batch["weight"] * self.process.loss_weight(timesteps).view(-1, 1, 1, 1)
         return (error * weight).mean()
 
-    def _fit_residual(self, pairs: PairSet) -> ResidualCode:
-        options = self.options.code
-        probe = MapCode(options, None)
-        depths, residuals = [], []
-        for index in _spaced(len(pairs), CODE_SAMPLE_PAIRS):
-            pair = pairs[index]
-            clean, captured = (torch.from_numpy(frame.depth).double() for frame in (pair.clean, pair.captured))
-            seen = probe.seen(pair)
-            depths.append(clean[seen])
-            residuals.append(residual_of(probe.depth, clean, captured)[seen])
-        try:
-            return ResidualCode.fitted(
-                torch.cat(depths),
-                torch.cat(residuals),
-                options.residual_form,
-                options.spread,
-                by_range=options.by_range,
-            )
-        except ValueError as wrong:
-            raise DataError(str(wrong)) from None
-
     @torch.no_grad()
     def _fit_detail(self, items: "_Items", seed: int) -> Tensor:
         """(L,) root mean square error of x0 at the sampler's last step, of the first map's channels; 0 for the others.
@@ -341,29 +330,14 @@ class Stage:
         spread[self.options.code.s2d_factor**2 :] = 0
         return spread
 
-    def _calibrate(self, pairs: PairSet, seed: int, earlier: Sequence[Tensor] | None) -> "Calibration":
+    def _calibrate(self, pairs: PairSet, seed: int, earlier: Sequence[Tensor] | None) -> Calibration:
         assert self.maps is not None  # called at the end of fit
         self.calibration = Calibration()
-        chosen = _spaced(len(pairs), CALIBRATION_PAIRS)
+        chosen = spaced(len(pairs), CALIBRATION_PAIRS)
         some = [pairs[index] for index in chosen]
         generators = [draw_generator(seed_of(seed, "calibration", index), 0, 0) for index in chosen]
         before = None if earlier is None else [earlier[index] for index in chosen]
-        drawn = [maps.flatten(1) for maps in self.draws([pair.clean for pair in some], generators, before)]
-        wanted = [self.maps.target(pair)[0].flatten(1) for pair in some]
-        known = [torch.from_numpy(pair.clean.valid).flatten() for pair in some]
-        depths = [torch.from_numpy(pair.clean.depth).double().flatten() for pair in some]
-        mask = torch.cat(known)
-        maps, truth, clean = torch.cat(drawn, 1)[:, mask], torch.cat(wanted, 1)[:, mask], torch.cat(depths)[mask]
-        found = Calibration.fitted(maps, truth, spread=self.maps.residual is not None)
-        if self.maps.residual is None or self.maps.levels is None:
-            return found
-        return _with_levels(found, self.maps, clean, maps, truth)
-
-    def _fit_levels(self, pairs: PairSet) -> tuple[float, ...] | None:
-        if not self.options.code.levels:
-            return None
-        levels = fitted_levels(pairs[index].captured.depth for index in _spaced(len(pairs), CODE_SAMPLE_PAIRS))
-        return None if levels is None else tuple(levels.tolist())
+        return calibrated(self.maps, some, self.draws([pair.clean for pair in some], generators, before))
 
     def _multiple(self) -> int:
         levels = len(self.options.net.channels) if not self.options.net.pretrained else 4
@@ -371,52 +345,6 @@ class Stage:
 
     def _autocast(self) -> bool:
         return self.device.type == "cuda" and self.options.train.precision != "fp32"
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Two constants fixed on the training pairs: `gain` of the coded residual, `threshold` of validity."""
-
-    gain: float = 1.0
-    threshold: float = 0.0
-
-    @classmethod
-    def fitted(cls, drawn: Tensor, wanted: Tensor, *, spread: bool) -> "Calibration":
-        """From drawn and wanted maps (2, N) of the same frames; `spread`: whether the first map is a residual."""
-        seen = wanted[1] > 0
-        threshold = _quantile(drawn[1], 1 - float(seen.float().mean()))
-        kept = drawn[1] > threshold
-        if not (spread and seen.any() and kept.any()):
-            return cls(threshold=threshold)
-        return cls(gain=_half_width(wanted[0][seen]) / max(_half_width(drawn[0][kept]), 1e-6), threshold=threshold)
-
-    def apply(self, maps: Tensor) -> Tensor:
-        """Calibrated maps (2, H, W): validity is positive where a value is."""
-        return torch.stack([maps[0] * self.gain, maps[1] - self.threshold])
-
-
-def _with_levels(found: Calibration, codes: MapCode, clean: Tensor, drawn: Tensor, wanted: Tensor) -> Calibration:
-    """The gain once more, for residuals that end on levels: rounding adds to the spread, the more the farther."""
-    kept, seen = drawn[1] > found.threshold, wanted[1] > 0
-    if codes.residual is None or not (kept.any() and seen.any()):
-        return found
-    goal, gain = _half_width(wanted[0][seen]), found.gain
-    for _ in range(LEVEL_ROUNDS):
-        metres = codes.metres(clean[kept], gain * drawn[0][kept].double())
-        ended = codes.residual.encode(clean[kept], residual_of(codes.depth, clean[kept], metres))
-        gain *= goal / max(_half_width(ended), 1e-6)
-    return Calibration(gain, found.threshold)
-
-
-def _half_width(values: Tensor) -> float:
-    """Half the distance between the 10 % and the 90 % quantile."""
-    return (_quantile(values, 0.9) - _quantile(values, 0.1)) / 2
-
-
-def _quantile(values: Tensor, share: float) -> float:
-    """A quantile of any number of values (torch's own stops at 16 million)."""
-    ordered = values.flatten().sort().values
-    return float(ordered[min(int(share * len(ordered)), len(ordered) - 1)])
 
 
 class _Items:
@@ -464,7 +392,7 @@ class _Items:
         """Fix the whitening on the latents of some whole frames."""
         codec = self.stage.codec
         found = []
-        for index in _spaced(len(self.pairs), CODE_SAMPLE_PAIRS):
+        for index in spaced(len(self.pairs), CODE_SAMPLE_PAIRS):
             target = self._item(index)[1]
             height, width = (side - side % codec.factor for side in target.shape[-2:])
             latents = codec.encode(target[None, :, :height, :width])[0]
@@ -529,11 +457,6 @@ def _alike(shapes: Sequence[tuple[int, ...]], most: int) -> Iterator[list[int]]:
     for shape in dict.fromkeys(shapes):
         places = [place for place, other in enumerate(shapes) if other == shape]
         yield from (places[start : start + most] for start in range(0, len(places), most))
-
-
-def _spaced(count: int, most: int) -> list[int]:
-    indices: list[int] = np.linspace(0, count - 1, min(count, most)).astype(int).tolist()
-    return indices
 
 
 def _grow_into(network: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -6,23 +6,26 @@ Validity is a map of its own, +1 or -1: a hole needs a place that is no depth, a
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from s2r_baselines._diffusion import options as diffusion
+from s2r_baselines._diffusion.constants import (
+    CALIBRATION_PAIRS,
+    Calibration,
+    Levels,
+    calibrated,
+    camera_levels,
+    fitted_residual,
+    spaced,
+)
 from s2r_baselines._diffusion.maps import MapCode
-from s2r_baselines._diffusion.stage import CALIBRATION_PAIRS, Calibration, _with_levels
 from s2r_baselines._gan.options import MapOptions
-from s2r_bench.depth_code import ResidualCode, residual_of
-from s2r_bench.depth_levels import fitted_levels
-from s2r_bench.errors import DataError
+from s2r_bench.depth_code import ResidualCode
 from s2r_bench.simulator import PairSet
 from s2r_bench.types import DepthFrame
 
-CODE_SAMPLE_PAIRS = 64
 SPREAD, TANH_SPREAD = 0.5, 0.3  # of the coded residual: free, and where a tanh ends its range
-Levels = tuple[float, ...]
 
 
 def map_code(options: MapOptions, residual: ResidualCode | None, levels: Levels | None) -> MapCode:
@@ -45,17 +48,11 @@ def fitted_code(options: MapOptions, pairs: PairSet, spread: float = SPREAD) -> 
         DataError: captured and clean depth are the same everywhere, or never close: there is no noise to model.
     """
     probe = map_code(options, None, None)
-    residual = _fitted_residual(probe, pairs, spread) if options.residual else None
+    residual = fitted_residual(probe, pairs, spread) if options.residual else None
     return map_code(options, residual, camera_levels(pairs) if options.levels else None)
 
 
-def camera_levels(pairs: PairSet) -> Levels | None:
-    """The discrete depths of the camera behind `pairs`; None where depth varies freely."""
-    levels = fitted_levels(pairs[index].captured.depth for index in spaced(len(pairs), CODE_SAMPLE_PAIRS))
-    return None if levels is None else tuple(levels.tolist())
-
-
-def calibrated(codes: MapCode, pairs: PairSet, draw: Callable[[DepthFrame, int], Tensor]) -> Calibration:
+def paired_calibration(codes: MapCode, pairs: PairSet, draw: Callable[[DepthFrame, int], Tensor]) -> Calibration:
     """Threshold of validity and gain of the residual, as the diffusion simulators fix them.
 
     Args:
@@ -63,18 +60,9 @@ def calibrated(codes: MapCode, pairs: PairSet, draw: Callable[[DepthFrame, int],
         pairs: training pairs.
         draw: (clean frame, number of its pair) -> a draw of its maps (2, H, W).
     """
-    drawn, wanted, depths = [], [], []
-    for index in spaced(len(pairs), CALIBRATION_PAIRS):
-        pair = pairs[index]
-        known = torch.from_numpy(pair.clean.valid)
-        drawn.append(draw(pair.clean, index)[:, known])
-        wanted.append(codes.target(pair)[0][:, known])
-        depths.append(torch.from_numpy(pair.clean.depth)[known].double())
-    maps, truth = torch.cat(drawn, 1), torch.cat(wanted, 1)
-    found = Calibration.fitted(maps, truth, spread=codes.residual is not None)
-    if codes.residual is None or codes.levels is None:
-        return found
-    return _with_levels(found, codes, torch.cat(depths), maps, truth)
+    chosen = spaced(len(pairs), CALIBRATION_PAIRS)
+    some = [pairs[index] for index in chosen]
+    return calibrated(codes, some, [draw(pair.clean, index) for pair, index in zip(some, chosen, strict=True)])
 
 
 def unpaired_threshold(pairs: PairSet, draw: Callable[[DepthFrame], Tensor]) -> Calibration:
@@ -103,22 +91,3 @@ def with_holes(drawn: Tensor, condition: Tensor, rest: Tensor) -> Tensor:
     known = (condition[:, 1:2] + 1) / 2  # a share at coarse scales
     seen = known * (drawn[:, 1:] + 1) / 2
     return torch.cat([rest + seen * (drawn[:, :1] - rest), 2 * seen - 1], 1)
-
-
-def spaced(count: int, most: int) -> list[int]:
-    """At most `most` of `count` indices, evenly spaced."""
-    return [int(index) for index in np.linspace(0, count - 1, min(count, most))]
-
-
-def _fitted_residual(probe: MapCode, pairs: PairSet, spread: float) -> ResidualCode:
-    depths, residuals = [], []
-    for index in spaced(len(pairs), CODE_SAMPLE_PAIRS):
-        pair = pairs[index]
-        clean, captured = (torch.from_numpy(frame.depth).double() for frame in (pair.clean, pair.captured))
-        seen = probe.seen(pair)
-        depths.append(clean[seen])
-        residuals.append(residual_of(probe.depth, clean, captured)[seen])
-    try:
-        return ResidualCode.fitted(torch.cat(depths), torch.cat(residuals), spread=spread)
-    except ValueError as wrong:
-        raise DataError(str(wrong)) from None

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2r_baselines._diffusion.stage import Calibration
+from s2r_baselines._diffusion.constants import Calibration, Levels
 from s2r_baselines._gan.images import mirrored
-from s2r_baselines._gan.maps import Levels
 from s2r_bench.depth_code import ResidualCode
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
 from s2r_bench.engine.two_player import exact

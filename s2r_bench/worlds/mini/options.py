@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from s2r_bench.options import Options
+from s2r_bench.worlds.mini.corpus import CorpusOptions
 from s2r_bench.worlds.mini.sensor import SensorOptions
 
 VERSION = 5  # raise when the same options would give other data: old caches are then left aside
@@ -71,6 +72,7 @@ class MiniOptions(Options):
     sensor: SensorOptions = SensorOptions()
     labelled: LabelledOptions = LabelledOptions()
     scans: ScanSetOptions = ScanSetOptions()
+    corpus: CorpusOptions = CorpusOptions()
     workers: int = Field(0, ge=0, description="processes that generate; 0: S2R_WORKERS, else one a core")
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -130,8 +132,8 @@ class MiniOptions(Options):
 
     @property
     def key(self) -> str:
-        """Names the content: its options and the version of the code. Scans and labelled rooms have their own."""
-        text = self.model_dump_json(exclude={"workers", "scans", "labelled"}) + f"|{VERSION}"
+        """Names the content: options and version of the code. Scans, labelled rooms and a corpus have their own names."""
+        text = self.model_dump_json(exclude={"workers", "scans", "labelled", "corpus"}) + f"|{VERSION}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

@@ -18,6 +18,7 @@ from s2r_bench.simulator import PairSet
 from s2r_bench.types import CATEGORIES, CadModel, DepthFrame
 from s2r_bench.worlds.base import ObjectSplit, Split
 from s2r_bench.worlds.mini.build import build_pairs
+from s2r_bench.worlds.mini.corpus import corpus_key, corpus_models
 from s2r_bench.worlds.mini.furniture import make_object
 from s2r_bench.worlds.mini.labelled.build import labelled_rooms
 from s2r_bench.worlds.mini.objects import OBJECT, CaptureJob, captured_depths, object_frames, object_stage
@@ -63,7 +64,14 @@ class MiniWorld:
         return self.objects("corpus")
 
     def objects(self, split: ObjectSplit) -> list[CadModel]:
-        """The objects of a part: the corpus, or those whose captures train or test a downstream task."""
+        """The objects of a part: the corpus, or those whose captures train or test a downstream task.
+
+        The corpus is procedural, or what `corpus.path` holds.
+
+        Raises:
+            UsageError: there is no such part.
+            DataError: nothing at `corpus.path` can be read.
+        """
         counts = {
             "corpus": self.options.corpus_per_category,
             "captured-train": self.options.captured_train_per_category,
@@ -71,6 +79,8 @@ class MiniWorld:
         }
         if split not in counts:
             raise UsageError(f"the mini world has no objects {split!r}; there are: {', '.join(counts)}")
+        if split == "corpus" and self.options.corpus.path:
+            return corpus_models(self.options.corpus)
         first = FIRST_OBJECT[split] + (self.options.seed * 10_000) % 90_000
         return [make_object(category, first + i) for category in CATEGORIES for i in range(counts[split])]
 
@@ -103,8 +113,9 @@ class MiniWorld:
 
     @property
     def key(self) -> str:
-        """Changes whenever what it makes or captures would."""
-        return self.options.key
+        """Changes whenever what it makes or captures would, or the corpus that it was given."""
+        own = self.options.key
+        return f"{own}-{corpus_key(self.options.corpus)}" if self.options.corpus.path else own
 
     def object_scene(self, model: CadModel) -> str:
         """The id of the scene in which an object is seen alone."""

@@ -1,5 +1,6 @@
 """From an arm to its scores: pretraining, then both learners on every episode; each looks on the shelf first."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from s2r_bench.files import read_json, write_json
 from s2r_bench.records import Score
 from s2r_bench.seeds import seed_of
 from s2r_bench.shelf import Shelf
+from s2r_bench.steps.code import code_of
 from s2r_bench.task import Arm, TaskResult
 from s2r_bench.types import FloatArray
 from s2r_bench.worlds.base import HoldsObjects, World
@@ -20,7 +22,6 @@ from s2r_tasks._classify.data import clouds_of, data_key, episode_clouds, given_
 from s2r_tasks._classify.finetune import finetuned
 from s2r_tasks._classify.options import ClassifyOptions, Learner
 from s2r_tasks._classify.svm import fit_svm
-from s2r_tasks._occo.code import code_of_module
 from s2r_tasks._occo.data.episode_clouds import EpisodeClouds
 from s2r_tasks._occo.data.episode_list import NAME, episodes_for
 from s2r_tasks._occo.heads import Classifier
@@ -120,7 +121,7 @@ class Pipeline:
             "episodes": self._episode_names(),
             "normalise": o.normalise,
             "networks": o.networks.model_dump(mode="json", exclude={"partial", "decoder"}),
-            "code": code_of_module(__name__),
+            "code": code_of(sys.modules[__name__]),
         }
         score = self._finetuned if learner == "finetune" else self._svm
 

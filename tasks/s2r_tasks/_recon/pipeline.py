@@ -210,14 +210,17 @@ class Pipeline:
         # the longest of what all arms share, so somebody begins at once, and the others see to their clouds meanwhile
         self._vae(categories, wait=False)
         self._corpus_clouds(arm, seed)
+        models = [model for model in self.models("captured-train") if model.category in categories]
+        learned = shots_of(models, o.shots, seed)
+        if learned:
+            self.shapes("captured-train")
+            self._captured("captured-train")
         vae = self._vae(categories)
         latents = self._latents(vae, self.shapes("corpus", categories))
         items = self._corpus_items(arm, seed, categories, latents)
         self._tell_left_out(arm, seed, items)
         folder = self._pretrained(arm, seed, items, vae, latents)
-        models = [model for model in self.models("captured-train") if model.category in categories]
         counts = {"corpus_objects": len(items), "captured_objects": 0}
-        learned = shots_of(models, o.shots, seed)
         real = self._real_items(vae, learned, items)
         if learned and not len(real):
             raise DataError(

@@ -1,6 +1,7 @@
 """The training of the completion, and the one function by which a task asks for its result."""
 
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +15,9 @@ from s2r_bench.engine.loop import Loop, TrainOptions
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.seeds import seed_of
 from s2r_bench.shelf import Shelf
+from s2r_bench.steps.code import code_of
 from s2r_bench.task import Arm
 from s2r_bench.worlds.base import HoldsObjects
-from s2r_tasks._occo.code import code_of_module
 from s2r_tasks._occo.completion import Completion, alpha, training_loss
 from s2r_tasks._occo.decoder import DecoderOptions
 from s2r_tasks._occo.pretraining.options import PretrainOptions
@@ -72,7 +73,7 @@ def pretrained(
         "arm": [arm.identity, seed],
         "networks": networks.model_dump(mode="json", exclude=NOT_PRETRAINED),
         "options": options.model_dump(mode="json"),
-        "code": [code_of_module(name) for name in (__name__, type(networks).__module__)],
+        "code": [code_of(sys.modules[name]) for name in (__name__, type(networks).__module__)],
     }
 
     def make(folder: Path) -> None:

@@ -4,6 +4,7 @@ One file an object, so that a kill loses little; points stand in the object's fr
 cameras are those of `recon`: what an arm has simulated for one task serves the other.
 """
 
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,10 +19,10 @@ from s2r_bench.geometry.points import world_points
 from s2r_bench.records import content_key
 from s2r_bench.seeds import rng_of
 from s2r_bench.shelf import Shelf
+from s2r_bench.steps.code import code_of
 from s2r_bench.task import Arm
 from s2r_bench.types import CadModel, DepthFrame
 from s2r_bench.worlds.base import HoldsObjects
-from s2r_tasks._occo.code import code_of_module
 from s2r_tasks._occo.pretraining.options import PretrainOptions
 from s2r_tasks._recon.clouds import CHUNK, Frames, simulated
 from s2r_tasks._recon.shapes import half_simulated
@@ -110,7 +111,7 @@ def _shelved(
         "world": world.key,
         "models": content_key([model.id for model in models]),
         "options": [options.views, options.margin, options.floor, options.stored],
-        "code": code_of_module(__name__),
+        "code": code_of(sys.modules[__name__]),
     }
     folder = shelf.folder("occo-views", inputs, lambda folder: make_views(folder, models, frames, options), what)
     return read_views(folder, models, options.views)
