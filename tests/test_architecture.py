@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "s2r_reports": {"s2r_reports", "s2r_bench"},
 }
 # what a report may know of the core: records and what they are made of, never a runner
-REPORTS_KNOW = ("errors", "files", "records", "registry", "task", "store", "types", "worlds", "geometry")
+REPORTS_KNOW = ("errors", "files", "records", "registry", "seeds", "task", "store", "types", "worlds", "geometry")
 LONGEST = 80
 
 

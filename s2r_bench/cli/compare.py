@@ -50,7 +50,7 @@ def report(
     for word in wanted:
         if word not in FORMATS:
             raise UsageError(f"there is no format {word!r}; there are: {', '.join(FORMATS)}")
-    records = _chosen(session, runs, task, method, world, preset)
+    records = chosen(session, runs, task, method, world, preset)
     written = write_report(records, out, wanted, session.home)
     document = {"command": "report", "runs": len(records), "files": [str(path) for path in written]}
     session.answer(document, "\n".join(document["files"]) if isinstance(document["files"], list) else "")
@@ -116,7 +116,7 @@ def export(
     preset: PresetOnly = None,
 ) -> None:
     """Every stored score, one row each."""
-    rows = [row for record in _chosen(session, None, task, method, world, preset) for row in long_rows(record)]
+    rows = [row for record in chosen(session, None, task, method, world, preset) for row in long_rows(record)]
     if format not in ("csv", "json", "parquet"):
         raise UsageError(f"there is no format {format!r}; there are: csv, json, parquet")
     if format == "parquet" and out is None:
@@ -168,7 +168,7 @@ def table(records: "Sequence[RunRecord]", home: Path) -> str | None:
     return str(member.terminal(list(records), width=width, colour=colour, home=home)).rstrip()
 
 
-def _chosen(
+def chosen(
     session: Session,
     runs: Sequence[str] | None,
     task: str | None,
@@ -176,6 +176,11 @@ def _chosen(
     world: str | None,
     preset: str | None,
 ) -> "list[RunRecord]":
+    """The stored evaluations that a command was asked for.
+
+    Raises:
+        DataError: there is none.
+    """
     from s2r_bench.records import RunRecord
 
     if runs:

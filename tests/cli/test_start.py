@@ -17,6 +17,7 @@ LISTINGS = [
     ["results", "ls"],
     ["config", "schema"],
     ["config", "show"],
+    ["study", "-h"],
 ]
 HEAVY = ("torch", "diffusers", "open3d", "pandas")
 
