@@ -1,14 +1,16 @@
 """What the tests of several folders need."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from s2r_bench.steps import code
+
 
 @pytest.fixture
-def edited(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, str, str], None]:
+def edited(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ModuleType, str, str], None]]:
     """Lets a module's file read as if `old` were `new` there; what runs is not changed."""
 
     def edit(module: ModuleType, old: str, new: str) -> None:
@@ -20,5 +22,7 @@ def edited(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, str, str], 
             return text.replace(old, new) if self == path else text
 
         monkeypatch.setattr(Path, "read_text", changed)
+        code._parsed.cache_clear()  # the file itself is as old as it was
 
-    return edit
+    yield edit
+    code._parsed.cache_clear()

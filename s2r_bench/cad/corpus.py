@@ -5,14 +5,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2r_bench.cad import sweethome3d
+from s2r_bench.cad import abo, future3d, shapenet, sweethome3d
 from s2r_bench.cad.categories import category_of
 from s2r_bench.cad.formats import MESH_ENDINGS, read_mesh
 from s2r_bench.cad.frame import METRES, UP_AXIS, Units, UpAxis, guess_units, in_object_frame, longest_side
+from s2r_bench.cad.published import Entry
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.types import CATEGORIES, CadModel
 
 SAMPLE = 16  # files looked at to guess the unit of a corpus
+PUBLISHED = (shapenet, abo, future3d)  # corpora that say themselves what and how large their models are
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def iter_models(
 
     Args:
         path: a mesh file; a folder of OBJ, GLB, OFF, PLY or npz (with arrays V and F), sub-folders included; a Sweet
-            Home 3D library (.sh3f, the Debian package .deb, or a folder that holds .sh3f files or an unpacked one).
+            Home 3D library (.sh3f, the Debian package .deb, or a folder that holds .sh3f files or an unpacked one);
+            ShapeNet, ABO or 3D-FUTURE as they are given out (unless units or axis are said).
         units: of the vertices; "auto": metres for GLB and npz, else `guess_units` over the corpus. A Sweet Home 3D
             catalogue gives sizes itself.
         up_axis: "auto": y for OBJ, GLB and npz, z for OFF and PLY.
@@ -87,7 +90,11 @@ def iter_models(
         raise DataError(f"there is nothing at {path}; give a mesh file, a folder of meshes or a .sh3f or .deb library")
     given = 0
     libraries = sweethome3d.libraries_in(path)
-    found = _of_library(libraries, categories) if libraries else _of_files(path, units, up_axis, categories)
+    published = _published(path) if units == "auto" and up_axis == "auto" else None
+    if published is not None:
+        found = _of_entries(published, categories)
+    else:
+        found = _of_library(libraries, categories) if libraries else _of_files(path, units, up_axis, categories)
     for model in found:
         if limit is not None and given >= limit:
             return
@@ -104,6 +111,23 @@ def _of_library(libraries: list[Path], categories: Collection[str] | None) -> It
                 yield entry.model()
             except DataError as wrong:
                 yield Failure(entry.id, str(wrong))
+
+
+def _published(path: Path) -> list[Entry] | None:
+    """The models of a published corpus; None where the path holds none, or a prepared one, which has an index."""
+    if (path / "index.csv").is_file():
+        return None
+    return next((corpus.entries(path) for corpus in PUBLISHED if corpus.is_here(path)), None)
+
+
+def _of_entries(entries: list[Entry], categories: Collection[str] | None) -> Iterator[CadModel | Failure]:
+    for entry in entries:
+        if categories is not None and entry.category not in categories:
+            continue
+        try:
+            yield entry.model()
+        except DataError as wrong:
+            yield Failure(entry.id, str(wrong))
 
 
 def _of_files(path: Path, units: str, up_axis: str, categories: Collection[str] | None) -> Iterator[CadModel | Failure]:

@@ -1,7 +1,7 @@
 """data: what there is to run on."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -9,20 +9,27 @@ from s2r_bench.cli import common
 from s2r_bench.cli.session import Session
 from s2r_bench.errors import UsageError
 
+if TYPE_CHECKING:
+    from s2r_bench.data.checks.finding import Finding
+
 
 def add_data(data: typer.Typer) -> None:
     """Register `data`."""
     common.command(data, "list", examples=["s2r-bench data list"])(data_list)
     common.command(data, "info", examples=["s2r-bench data info mini", "s2r-bench data info my-pairs/"])(data_info)
+    common.command(data, "describe", examples=["s2r-bench data describe models/"])(data_describe)
     common.command(
         data,
         "prepare",
         examples=[
             "s2r-bench data prepare kinect --from PATH/redkitchen",
+            "s2r-bench data prepare lasa --from PATH",
             "s2r-bench data prepare my-room --kind pairs --from DIR",
         ],
     )(data_prepare)
-    common.command(data, "verify", examples=["s2r-bench data verify my-pairs/"])(data_verify)
+    common.command(
+        data, "verify", examples=["s2r-bench data verify my-pairs/", "s2r-bench data verify lasa --from PATH"]
+    )(data_verify)
 
 
 def data_list(session: Session) -> None:
@@ -73,9 +80,32 @@ def data_info(
     session.answer(document, "\n".join(lines))
 
 
+def data_describe(
+    session: Session, path: Annotated[Path, typer.Argument(help="CAD models: a folder, a file or a library.")]
+) -> None:
+    """Show what a corpus of CAD models holds: how many of each category, how large, and which cannot be read."""
+    from statistics import median
+
+    from s2r_bench.cad import read_models
+    from s2r_bench.cad.frame import longest_side
+
+    corpus = read_models(path)
+    counts = corpus.counts()
+    sides = {
+        name: round(median(longest_side(model.mesh) for model in corpus.models if model.category == name), 3)
+        for name in counts
+    }
+    failures = {failure.id: failure.reason for failure in corpus.failures}
+    lines = [f"{path}: {len(corpus.models)} models"]
+    lines += [f"  {name:<8} {count:>6}, median longest side {sides[name]:.2f} m" for name, count in counts.items()]
+    lines += [f"  cannot be read: {name}: {reason}" for name, reason in failures.items()]
+    document = {"path": str(path), "models": len(corpus.models), "categories": counts, "longest_side_m": sides}
+    session.answer({**document, "failures": failures}, "\n".join(lines))
+
+
 def data_prepare(
     session: Session,
-    name: Annotated[str, typer.Argument(help="kinect, sweethome3d, or a name for your own pairs.")],
+    name: Annotated[str, typer.Argument(help="A data set of `data list`, or a name for your own pairs.")],
     source: Annotated[
         Path | None, typer.Option("--from", help="What was downloaded or recorded.", metavar="PATH")
     ] = None,
@@ -96,7 +126,9 @@ def data_prepare(
         Path | None,
         typer.Option("--intrinsics", help="JSON with K, width, height of a sequence's depth camera.", metavar="FILE"),
     ] = None,
-    every: Annotated[int, typer.Option("--every", min=1, help="A pair of every n-th frame of a sequence.")] = 1,
+    every: Annotated[
+        int | None, typer.Option("--every", min=1, help="A pair of every n-th frame of a sequence or video.")
+    ] = None,
 ) -> None:
     """Make a data set ready: pairs from an RGB-D sequence with poses, from a folder of pairs, or a CAD library."""
     from s2r_bench.data.catalogue import find
@@ -118,7 +150,8 @@ def data_prepare(
         sensor=sensor,
         scene=scene,
         intrinsics=intrinsics,
-        settings=SequenceSettings(every=every),
+        settings=SequenceSettings(every=every or 1),
+        every=every,
         progress=lambda stage, done, total: session.progress(done, total, stage),
     )
     lines = [f"{key}: {value}" for key, value in found.items()]
@@ -128,18 +161,36 @@ def data_prepare(
 def data_verify(
     session: Session,
     name: Annotated[str, typer.Argument(help="A folder of pairs, or a world that is one.")] = "kinect",
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Check a download of a published data set instead.", metavar="PATH")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
 ) -> int:
-    """Check a folder of pairs: damaged files, wrong units, poses or intrinsics, swapped sides. Exit 5 if so."""
-    from s2r_bench.data.verify import verify_pairs
-
-    folder = _folder(session, name)
-    findings = verify_pairs(folder)
+    """Check a folder of pairs (files, units, poses, intrinsics), or a data set as downloaded. Exit 5 if wrong."""
+    folder, findings = _findings(session, name, source)
     wrong = [finding for finding in findings if strict or finding.severity == "error"]
     lines = [str(finding) for finding in findings] or [f"{folder}: nothing wrong"]
     document = {"folder": str(folder), "ok": not wrong, "findings": [vars(finding) for finding in findings]}
     session.answer(document, "\n".join(lines))
     return 5 if wrong else 0
+
+
+def _findings(session: Session, name: str, source: Path | None) -> "tuple[Path, list[Finding]]":
+    """What was looked at, and what is wrong with it.
+
+    Raises:
+        UsageError: no published data set has that name.
+        DataError: nothing of it is there.
+    """
+    from s2r_bench.data.sets import SETS
+    from s2r_bench.data.verify import verify_pairs
+
+    if source is None:
+        folder = _folder(session, name)
+        return folder, verify_pairs(folder)
+    if name not in SETS:
+        raise UsageError(f"--from takes a download of: {', '.join(SETS)}; not {name!r}. A pair folder needs no --from")
+    return source, SETS[name].check(source)
 
 
 def _folder(session: Session, name: str) -> Path:
@@ -168,9 +219,11 @@ def _here(home: Path, name: str) -> bool:
 
     if name == "mini":
         return True
-    place = Path(os.environ.get(f"S2R_{name.upper()}") or home / "data" / name)
+    place = Path(os.environ.get(f"S2R_{name.upper().replace('-', '_')}") or home / "data" / name)
     if name == "s3dis":
         from s2r_bench.worlds.s3dis import layout_of
 
         return layout_of(place) is not None
-    return place.exists() if name == "sweethome3d" else (place / "cameras.json").is_file()
+    if name == "sweethome3d":
+        return place.exists()
+    return (place / "cameras.json").is_file() or (place / "index.csv").is_file()

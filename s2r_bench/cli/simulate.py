@@ -38,7 +38,7 @@ class Wanted:
 
 def simulate_data(session: Session, wanted: Wanted) -> int | None:
     """Simulate; print where."""
-    cads = _cad_path(wanted.data)
+    cads = _cad_path(wanted.data, session.home)
     if wanted.split not in ("train", "val", "test"):
         raise UsageError(f"--split takes train, val or test, not {wanted.split!r}")
     if wanted.dry_run:
@@ -133,14 +133,16 @@ def _models(session: Session, wanted: Wanted, fitted: "Fitted", cads: Path, out:
     return 1 if report.failures else 0
 
 
-def _cad_path(data: str | None) -> Path | None:
-    """The path of CAD models, if `data` is neither a world nor a folder of pairs."""
+def _cad_path(data: str | None, home: Path) -> Path | None:
+    """The path of CAD models, if `data` is neither a world, nor a folder of pairs, nor the name of a prepared one."""
     from s2r_bench.worlds.base import WORLDS
 
     if data is None or data in WORLDS:
         return None
     path = Path(data)
     if not path.exists():
+        if path.name == data and (home / "data" / data / "cameras.json").is_file():
+            return None
         close = f"Worlds: {', '.join(WORLDS)}"
         raise DataError(f"there is no world or path {data!r}. {close}; or give a folder of pairs or of CAD models")
     return None if (path / "cameras.json").is_file() else path

@@ -8,6 +8,7 @@ from s2r_bench.data.adopt import prepare_pairs
 from s2r_bench.data.intrinsics import read_intrinsics
 from s2r_bench.data.recordings import Layout
 from s2r_bench.data.sequence import Prepared, Progress, SequenceSettings, prepare_sequence
+from s2r_bench.data.sets import SETS
 from s2r_bench.data.splits import frame_number
 from s2r_bench.errors import UsageError
 from s2r_bench.worlds.pair_folder import Cameras, read_cameras
@@ -33,12 +34,13 @@ def prepare(
     scene: str | None = None,
     intrinsics: Path | None = None,
     settings: SequenceSettings | None = None,
+    every: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Make a data set ready.
 
     Args:
-        name: "kinect", "sweethome3d", or any name for a pair folder of your own.
+        name: "kinect", "sweethome3d", one of `s2r_bench.data.sets.SETS`, or any name for a pair folder of your own.
         source: what was downloaded or recorded.
         home: S2R_HOME; the result goes to `home/data/name` unless `out` is given.
         out: another place for the result.
@@ -51,6 +53,7 @@ def prepare(
         scene: name of the room.
         intrinsics: JSON with K, width and height of a sequence, where they are not the layout's usual ones.
         settings: of a sequence's fusion.
+        every: a pair of every n-th frame, of sets that are videos; a sequence's is in `settings`.
         progress: called with a stage's name, steps done and steps in all.
 
     Returns:
@@ -61,6 +64,8 @@ def prepare(
         UsageError: a kind or splits that cannot be, or intrinsics of what has its own.
     """
     target = out or home / "data" / name
+    if kind == "auto" and name in SETS:
+        return _published(name, source, target, intrinsics, splits, every, progress)
     kind = _kind(name, source) if kind == "auto" else kind
     if intrinsics is not None and kind != "sequence":
         raise UsageError(f"--intrinsics are for recorded sequences; {source} is taken for {kind}, which has its own")
@@ -83,6 +88,26 @@ def prepare(
     )
     facts = {"dropped": done.dropped, "refined": done.refined, "skipped": done.skipped}
     return {"folder": str(target), "kind": kind, "pairs": done.pairs, "splits": done.splits, **facts}
+
+
+def _published(
+    name: str,
+    source: Path,
+    target: Path,
+    intrinsics: Path | None,
+    splits: Mapping[str, tuple[int, int]] | None,
+    every: int | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    one = SETS[name]
+    if every is not None and not one.every:
+        raise UsageError(f"--every is for recorded sequences and arkitscenes; {name} has its own frames")
+    if splits is not None:
+        raise UsageError(f"--split is for recorded sequences; the splits of {name} are its own (docs/data.md)")
+    if intrinsics is not None and not one.camera:
+        raise UsageError(f"--intrinsics are for recorded sequences; {name} has its own")
+    camera = read_intrinsics(intrinsics) if intrinsics else None
+    return one.prepare(source, target, camera, progress, every)
 
 
 def _kind(name: str, source: Path) -> Kind:

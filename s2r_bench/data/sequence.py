@@ -1,7 +1,5 @@
 """Pairs from a recorded sequence: fuse all frames, render the fused surface at every pose, hold out stretches."""
 
-import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from s2r_bench.data.adopt import write_cameras
+from s2r_bench.data.claim import WORK, claim, release
 from s2r_bench.data.intrinsics import Intrinsics
 from s2r_bench.data.recordings import Layout, RecordedDepth, RecordedFrame, Recording, read_recording
 from s2r_bench.data.refine import refine_poses
 from s2r_bench.data.splits import FRACTIONS, GAP, scene_ids, split_by_fractions, split_by_ranges
 from s2r_bench.errors import DataError, UsageError
-from s2r_bench.files import whole, write_json
+from s2r_bench.files import whole
 from s2r_bench.geometry.fuse import fuse_tsdf
 from s2r_bench.geometry.render import RayScene
 from s2r_bench.types import DepthArray, FloatArray, Mesh
 from s2r_bench.worlds.pair_folder import write_depth
 
-WORK = ".work"  # what a broken-off preparation goes on from
 Progress = Callable[[str, int, int], None]
 
 
@@ -113,7 +111,7 @@ def prepare_sequence(
     if camera:
         _check_size(recording, camera[1])
     identity = _identity(source, settings, recording)
-    _claim(out, identity)
+    claim(out, identity, "cameras.json")
     kept = _every(recording.frames, settings.every)
     tell = progress or (lambda stage, done, total: None)
     mesh, poses, refined = _surface(out / WORK, recording, settings, tell)
@@ -127,7 +125,7 @@ def prepare_sequence(
     for name, scene_id in scene_ids(rooms, sequences, chosen).items():
         fields["frames"][name]["scene"] = scene_id
     path = write_cameras(out, {**fields, "splits": chosen, "made_from": identity})
-    shutil.rmtree(out / WORK)
+    release(out)
     counts = {split: len(names) for split, names in chosen.items()}
     return Prepared(path, len(written), counts, dropped, refined, recording.skipped)
 
@@ -144,23 +142,6 @@ def _check_size(recording: Recording, size: tuple[int, int]) -> None:
             f"{first.file} is {found[1]}x{found[0]} pixels, the intrinsics are of {size[1]}x{size[0]}; "
             "scale the first two rows of K with the image"
         )
-
-
-def _claim(out: Path, identity: Mapping[str, Any]) -> None:
-    """Make `out` ours: new, or broken off with the same settings."""
-    if (out / "cameras.json").exists():
-        raise DataError(f"{out} holds a prepared pair folder already; delete it or give another place")
-    note = out / WORK / "settings.json"
-    if note.is_file():
-        if json.loads(note.read_text(encoding="utf-8")) != identity:
-            raise DataError(
-                f"{out} holds an unfinished preparation with other settings; delete it or give another place"
-            )
-        return
-    if out.exists() and any(out.iterdir()):
-        raise DataError(f"{out} is not empty and not an unfinished preparation; give another place")
-    (out / WORK).mkdir(parents=True, exist_ok=True)
-    write_json(note, dict(identity))
 
 
 def _every(frames: Sequence[RecordedFrame], every: int) -> list[RecordedFrame]:

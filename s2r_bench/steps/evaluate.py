@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from s2r_bench.steps.methods import Method, find, served
 from s2r_bench.steps.simulated import BATCH, CAPTURE_BATCH, Progress, SimulatedSet, unseen
 from s2r_bench.store import Cell, Overwrite, State, Store
 from s2r_bench.task import Arm, OwnData, Task
-from s2r_bench.worlds.base import Split, World, is_made
+from s2r_bench.worlds.base import KeepsScenesBack, Split, World, is_made
 
 Status = Literal["done", "cached", "failed"]
 
@@ -188,6 +188,7 @@ class Grid:
         return Contender(method.name, method, method.options(preset, given))
 
     def _cell(self, one: Contender, seed: int) -> Outcome:
+        self._refuse_early(one)
         fitted = self._fitted(one, seed)
         spec = self._spec(one, seed, fitted, self._leaks(fitted))
         with self.store.cell(spec, overwrite=self.request.overwrite, config=self.request.config) as cell:
@@ -270,11 +271,30 @@ class Grid:
         """Scenes that it was trained on and is to be scored on; LeakageError unless that was allowed."""
         if fitted is None:
             return []
-        leaks = shared_scenes(fitted.origin.trained_scenes, task_scenes(self.task, self.request.world))
+        return self._shared(fitted.origin.name, fitted.origin.trained_scenes)
+
+    def _refuse_early(self, one: Contender) -> None:
+        """Where the world keeps scenes back, see to it before a fit that could take days.
+
+        Raises:
+            LeakageError: its training pairs are of such scenes, and leakage was not allowed.
+        """
+        fits = one.method is not None and one.method.trained and one.checkpoint is None
+        if fits and isinstance(self.request.world, KeepsScenesBack):
+            self._shared(one.name, self.request.world.pairs("train").scenes)
+
+    def _shared(self, name: str, trained: Iterable[str]) -> list[str]:
+        """The scenes that training and scoring share; LeakageError unless that was allowed."""
+        world = self.request.world
+        scored, kept_back = task_scenes(self.task, world), frozenset[str]()
+        if isinstance(world, KeepsScenesBack):
+            kept_back = world.kept_back
+        leaks = shared_scenes(trained, scored | kept_back)
         if leaks and not self.request.allow_leakage:
+            why = f" ({world.kept_back_why})" if isinstance(world, KeepsScenesBack) and kept_back & set(leaks) else ""
             raise LeakageError(
-                f"{fitted.origin.name} was trained on {len(leaks)} of the scenes that it is to be scored on "
-                f"({', '.join(leaks[:3])}{', ...' if len(leaks) > 3 else ''}): its scores would say little. "
+                f"{name} was trained on {len(leaks)} of the scenes that it is to be scored on "
+                f"({', '.join(leaks[:3])}{', ...' if len(leaks) > 3 else ''}){why}: its scores would say little. "
                 "Use a world with disjoint splits, or --allow-leakage, which is stamped on the result"
             )
         return leaks

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from s2r_bench.data.clouds import CloudSplit, LabelledClouds
+from s2r_bench.data.images import ObjectImage
 from s2r_bench.errors import UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from s2r_bench.data.s3dis.room import RoomSet
 
 Split = Literal["train", "val", "test"]
-WORLDS = ("mini", "kinect", "s3dis")
+WORLDS = ("mini", "kinect", "lasa", "s3dis")
 
 
 class World(Protocol):
@@ -89,6 +90,20 @@ class HoldsObjects(Protocol):
 
 
 @runtime_checkable
+class HoldsImages(Protocol):
+    """A world with single objects that has colour images of them, or of some of them."""
+
+    @property
+    def images_key(self) -> str:
+        """Changes whenever an image or its projection does."""
+        ...
+
+    def object_images(self, model: CadModel) -> Sequence[ObjectImage]:
+        """The images of an object in a fixed order, as `ObjectImage.seen` makes them; empty where it has none."""
+        ...
+
+
+@runtime_checkable
 class HoldsLabelledRooms(Protocol):
     """A world with rooms of six areas, every point of which has a class: a network learns on some areas, not on one."""
 
@@ -127,6 +142,22 @@ class HoldsScans(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsScenesBack(Protocol):
+    """A world whose benchmark scores certain scenes: a simulator that is scored here may not have learned from them.
+
+    They count whether or not a task scores them: figures of a method are compared across tasks.
+    """
+
+    kept_back_why: str
+    """One clause for the refusal: why they are kept back."""
+
+    @property
+    def kept_back(self) -> frozenset[str]:
+        """Their scene ids."""
+        ...
+
+
 def is_made(world: World, splits: Iterable[Split]) -> bool:
     """Whether the pairs are there already. Only a world that makes its own says no: by a method `is_made(split)`."""
     asked = getattr(world, "is_made", None)
@@ -134,7 +165,7 @@ def is_made(world: World, splits: Iterable[Split]) -> bool:
 
 
 def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[str, Any] | None = None) -> World:
-    """The world `name`, or the folder of pairs, or of S3DIS, at that path.
+    """The world `name`, or the folder of pairs, or of S3DIS, at that path; else what was prepared under that name.
 
     Args:
         name: one of WORLDS, or a path.
@@ -151,6 +182,10 @@ def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[
         module = importlib.import_module(f"s2r_bench.worlds.{name}")
         world: World = module.open(preset=preset, home=home, options=options)
         return world
+    if (Path(name) / "cameras.json").is_file() and (Path(name) / "lists.json").is_file():
+        lasa = importlib.import_module("s2r_bench.worlds.lasa")
+        world = lasa.open(preset=preset, home=home, options=options, folder=Path(name))
+        return world
     if Path(name).is_dir() and not (Path(name) / "cameras.json").is_file():
         s3dis = importlib.import_module("s2r_bench.worlds.s3dis")
         if s3dis.layout_of(Path(name)) is not None:
@@ -159,6 +194,11 @@ def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[
     if Path(name).is_dir():
         module = importlib.import_module("s2r_bench.worlds.custom")
         world = module.open(folder=Path(name), preset=preset, home=home, options=options)
+        return world
+    prepared = home / "data" / name
+    if Path(name).name == name and (prepared / "cameras.json").is_file():
+        custom = importlib.import_module("s2r_bench.worlds.custom")
+        world = custom.open(folder=prepared, preset=preset, home=home, options=options)
         return world
     raise UsageError(
         f"there is no world or folder {name!r}. Worlds: {', '.join(WORLDS)}; or give a folder of pairs, or of S3DIS"

@@ -11,7 +11,9 @@ Protocol recon/1
   the same in all arms, is mixed into every batch (`real_share`) and the pretrained network is trained further.
   Network: DisCo, re-implemented: triplane autoencoder (trained once on the corpus' CADs, shared by all arms and seeds;
   it never sees a captured object's CAD, unlike the published one) and a triplane diffusion that sees the partial cloud.
-  Points only: no image conditions it. Last weights are scored, never the best ones.
+  Where it is made for images (`denoiser.images.views`: 5 at `paper`, 0 at the other sizes) and the world has some, it
+  also sees up to so many of the object; where there are none, zero features under identity matrices stand for them, and
+  the record says `images`: none. Last weights are scored, never the best ones.
   Figures, each object alone: IoU at uniform points of [-1, 1]^3 (inside: logit at least 0); Chamfer-L2 (both mean
   squared distances added) and F-score at 0.01 (strictly closer) between samples of the CAD's surface and of the mesh
   on the grid [-1.1, 1.1]^3, coordinates halved. Captured clouds of the test objects are the same for all arms.
@@ -51,6 +53,7 @@ class Recon:
         "f_score": MetricInfo("F-score at 1 %", "%", 100, "higher", GROUP),
         "corpus_objects": MetricInfo("corpus objects learned from", "", 1, "none", LEARNED, digits=0),
         "captured_objects": MetricInfo("captured objects learned from", "", 1, "none", LEARNED, digits=0),
+        "imaged_objects": MetricInfo("scored objects with images", "", 1, "none", LEARNED, digits=0),
     }
     options_type: ClassVar[type[Options]] = ReconOptions
 
@@ -60,8 +63,13 @@ class Recon:
         self.options = options
 
     def inputs(self, world: World) -> dict[str, str]:
-        """The world's key: objects and captures go with it."""
-        return {"objects": _objects_of(world).key}
+        """The world's key, with which objects and captures go; where the network is made for images, what it sees."""
+        found = {"objects": _objects_of(world).key}
+        if self.options.denoiser.images.views:
+            from s2r_tasks._recon.images import seen_as
+
+            found["images"] = seen_as(self.options.denoiser.images, world)
+        return found
 
     def scenes(self, world: World) -> frozenset[str]:
         """The scenes in which the test objects stand."""

@@ -232,7 +232,7 @@ def test_what_is_on_the_disk_is_found(cli_here, home):
     scan_tree(home / "data" / "scanobjectnn")
     plan = json.loads(cli_here("run", "paper-cls", "-n", "--json")[1])
     states = {need["name"]: need["state"] for need in plan["data"]}
-    assert states == {"lasa": "no reader", "modelnet40": "missing", "scanobjectnn": "here"}
+    assert states == {"lasa": "missing", "modelnet40": "missing", "scanobjectnn": "here"}
     plan = json.loads(cli_here("run", "paper-cls", "-n", "--json", "-d", "mini", "--preset", "smoke")[1])
     assert [need["name"] for need in plan["data"]] == ["scanobjectnn"]
     plan = json.loads(cli_here("run", "paper-cls", "-n", "--json", "--set", "task.scanobjectnn=''")[1])

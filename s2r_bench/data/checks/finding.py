@@ -1,7 +1,10 @@
 """What a check says: how bad, where, what, and what to do about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from s2r_bench.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,15 @@ def error(file: object, message: str, remedy: str) -> Finding:
 def warning(file: object, message: str, remedy: str) -> Finding:
     """A finding that is worth a look."""
     return Finding("warning", str(file), message, remedy)
+
+
+def refuse_errors(findings: Sequence[Finding]) -> None:
+    """Stop where something is wrong.
+
+    Raises:
+        DataError: the first error; it says how many there are.
+    """
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    if wrong:
+        more = f" ({len(wrong) - 1} more; `s2r-bench data verify` lists all)" if len(wrong) > 1 else ""
+        raise DataError(f"{wrong[0].file}: {wrong[0].message}. {wrong[0].remedy}{more}")

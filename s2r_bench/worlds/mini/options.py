@@ -132,7 +132,7 @@ class MiniOptions(Options):
 
     @property
     def key(self) -> str:
-        """Names the content: options and version of the code. Scans, labelled rooms and a corpus have their own names."""
+        """Names the content: options and version of the code. Scans, rooms with labels and a corpus have own names."""
         text = self.model_dump_json(exclude={"workers", "scans", "labelled", "corpus"}) + f"|{VERSION}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -1,4 +1,7 @@
-"""The triplane denoiser: a residual UNet over planes that sees the partial cloud, the noise level and the category."""
+"""The triplane denoiser: a residual UNet over planes that sees the partial cloud, the noise level and the category.
+
+With `images.views` also images of the object, in the up blocks; without, it has no part that would.
+"""
 
 import itertools
 from collections.abc import Mapping
@@ -9,12 +12,14 @@ from torch import Tensor, nn
 
 from s2r_bench.options import Options
 from s2r_tasks._disco.edm import denoised, loss_weight, training_sigma
+from s2r_tasks._disco.image_options import ImageOptions
+from s2r_tasks._disco.images import ImageAttention, Images
 from s2r_tasks._disco.planes import PlaneConv, PlaneNorm, RollOut, joined, laid_out, resized, stacked
 from s2r_tasks._disco.points import PointPlanes
 
 
 class DenoiserOptions(Options):
-    """Sizes; defaults are the published ones, but for the normalisation: groups here, also in the cloud's encoder.
+    """Sizes; defaults are the published ones, but for two: groups normalise, also in the cloud's encoder; no images.
 
     Attributes:
         channels: widths of the levels.
@@ -22,6 +27,7 @@ class DenoiserOptions(Options):
         condition: channels of the partial cloud's planes. hidden, start, depth, blocks: of its encoder.
         groups: of the group normalisation.
         log_mean: mean of ln sigma in training. The published -1.2 attends to fine detail, which takes long trainings.
+        images: conditioning on images; the preset `paper` has the published one.
     """
 
     channels: tuple[int, ...] = (64, 128, 256, 512, 1024)
@@ -33,11 +39,14 @@ class DenoiserOptions(Options):
     blocks: int = Field(5, ge=1)
     groups: int = Field(8, ge=1)
     log_mean: float = -1.2
+    images: ImageOptions = ImageOptions()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "DenoiserOptions":
         if self.embedding % 2 or any(width % self.groups for width in (*self.channels, self.start)):
             raise ValueError(f"embedding must be even, and channels and start multiples of groups = {self.groups}")
+        if self.images.views and any(width % self.images.heads for width in self.channels[:-1]):
+            raise ValueError(f"channels must be multiples of images.heads = {self.images.heads}, but for the last")
         return self
 
 
@@ -68,17 +77,32 @@ class Denoiser(nn.Module):
         self.leave = PlaneConv(o.channels[0], latent, 1)
         nn.init.zeros_(self.leave.conv.weight)
         nn.init.zeros_(self.leave.conv.bias)  # type: ignore[arg-type]
+        # last: what is drawn for the other weights does not hang on images
+        looking = [n for n in range(len(self.up)) if o.images.views and side >> n <= o.images.finest]
+        self.look = nn.ModuleDict({str(n): ImageAttention(o.channels[n], o.groups, o.images) for n in looking})
 
     def condition(self, partial: Tensor) -> Tensor:
         """Planes (B, 3, condition, side, side) of the partial cloud (B, N, 3): the same for all noise levels."""
         planes: Tensor = self.partial(partial)
         return planes
 
-    def forward(self, latent: Tensor, level: Tensor, partial: Tensor, category: Tensor) -> Tensor:
-        """F(c_in x, ln(sigma) / 4): (B, 3, latent, side, side); partial: (B, N, 3); level, category: (B,)."""
-        return self.conditioned(latent, level, self.condition(partial), category)
+    def forward(
+        self, latent: Tensor, level: Tensor, partial: Tensor, category: Tensor, images: Images | None = None
+    ) -> Tensor:
+        """F(c_in x, ln(sigma) / 4): (B, 3, latent, side, side).
 
-    def conditioned(self, latent: Tensor, level: Tensor, condition: Tensor, category: Tensor) -> Tensor:
+        Args:
+            latent: (B, 3, latent, side, side).
+            level: (B,).
+            partial: (B, N, 3).
+            category: (B,).
+            images: of the objects; None, where the network is made for them: none of any.
+        """
+        return self.conditioned(latent, level, self.condition(partial), category, images)
+
+    def conditioned(
+        self, latent: Tensor, level: Tensor, condition: Tensor, category: Tensor, images: Images | None = None
+    ) -> Tensor:
         """The same with the cloud's planes at hand."""
         about = self.time(_waves(level, self.options.embedding)) + self.category(category)
         planes = joined(self.enter(laid_out(latent)), condition)
@@ -89,8 +113,12 @@ class Denoiser(nn.Module):
             planes = block(planes, about)
             kept.append(planes)
         planes = self.middle(planes, about)
+        if self.look and images is None:
+            images = Images.none(len(latent), self.options.images, latent)
         for number in range(len(self.up) - 1, -1, -1):
             planes = self.up[number](joined(kept[number], resized(planes, kept[number].shape[-1])), about)
+            if str(number) in self.look:
+                planes = self.look[str(number)](planes, images)
         out: Tensor = self.leave(nn.functional.silu(self.norm(planes)))
         return out
 
@@ -123,10 +151,13 @@ def _waves(level: Tensor, width: int) -> Tensor:
 def denoising_loss(
     o: DenoiserOptions, network: nn.Module, batch: Mapping[str, Tensor], generator: torch.Generator
 ) -> Tensor:
-    """Weighted squared error of the denoised latent; `batch`: latent, partial (B, N, 3), category (B,)."""
-    clean = batch["latent"]
+    """Weighted squared error of the denoised latent; `batch`: latent, partial (B, N, 3), category (B,).
+
+    Where the network is made for images, `features` and `projections` too, as `Images` has them; or neither.
+    """
+    clean, images = batch["latent"], Images.of(batch)
     sigma = training_sigma(len(clean), generator, o.log_mean).to(clean.device)
     noisy = clean + sigma.view(-1, 1, 1, 1, 1) * torch.randn(clean.shape, generator=generator).to(clean.device)
-    found = denoised(lambda x, level: network(x, level, batch["partial"], batch["category"]), noisy, sigma)
+    found = denoised(lambda x, level: network(x, level, batch["partial"], batch["category"], images), noisy, sigma)
     error = (found - clean).square().mean((1, 2, 3, 4))
     return (loss_weight(sigma) * error).mean()

@@ -96,6 +96,9 @@ class ReconOptions(Options):
         levels = max(len(self.denoiser.channels), self.denoiser.depth)
         if self.vae.side // 2 < 2 ** (levels - 1) or self.vae.side < 2 ** (self.vae.depth - 1):
             raise ValueError(f"vae.side = {self.vae.side} is too small for the levels of the plane networks")
+        looking = self.vae.side // 2 >> max(len(self.denoiser.channels) - 2, 0)  # the smallest planes of an up block
+        if self.denoiser.images.views and (len(self.denoiser.channels) < 2 or looking > self.denoiser.images.finest):
+            raise ValueError("no planes would look at images: denoiser.images.finest or denoiser.channels is too small")
         if self.real_share < 1 and self.finetune.batch < 2:
             raise ValueError("finetune.batch holds an item of either kind: at least 2, or real_share=1")
         return self
@@ -199,4 +202,6 @@ ReconOptions.presets = {
         "steps": 18,
         "score": {"resolution": 128},
     },
+    # all else are the defaults
+    "paper": {"denoiser": {"images": {"views": 5}}},
 }

@@ -23,6 +23,7 @@ from s2r_tasks._recon import clouds as cloud_steps
 from s2r_tasks._recon import shapes as shape_steps
 from s2r_tasks._recon import training
 from s2r_tasks._recon.clouds import Cloud, Frames
+from s2r_tasks._recon.images import ImageShelf
 from s2r_tasks._recon.network import Reconstructor
 from s2r_tasks._recon.options import ReconOptions
 from s2r_tasks._recon.scoring import Logits, Truth, in_chunks, mesh_of, scores_of, truth_of
@@ -39,6 +40,7 @@ class Pipeline:
 
     def __init__(self, options: ReconOptions, world: HoldsObjects, shelf: Shelf, device: str = "cpu") -> None:
         self.options, self.world, self.shelf, self.device = options, world, shelf, device
+        self.images = ImageShelf(options.denoiser.images, world, shelf, device)
 
     def trivial(self, name: str, workdir: Path) -> TaskResult:
         """Score an answer that knows nothing of the scan."""
@@ -49,6 +51,7 @@ class Pipeline:
     def scored(self, arm: Arm, seed: int, workdir: Path) -> TaskResult:
         """Pretrain, fine-tune where there are shots, reconstruct the captured test objects, score."""
         (tests, failures), scans = self._tests(), self._captured("captured-test")
+        views = self.images.views("captured-test", self._models_of("captured-test", tests))
         asked = [name for name in CATEGORIES if any(shape.category == name for shape in tests)]
         groups = [[name] for name in asked] if self.options.per_category else [list(CATEGORIES)]
         fields: dict[str, Logits] = {}
@@ -56,9 +59,11 @@ class Pipeline:
         for categories in groups:
             network, counts = self._network(arm, seed, categories)
             learned.update(counts)
-            latents = network.latent([shape for shape in tests if shape.category in categories], scans, seed)
+            latents = network.latent([shape for shape in tests if shape.category in categories], scans, seed, views)
             fields |= {name: network.logits(latent) for name, latent in latents.items()}
         result = self._scores(tests, fields, failures, workdir, seed, scans)
+        if self.options.denoiser.images.views:
+            learned["imaged_objects"] = sum(shape.id in views for shape in tests) if views is not None else 0
         result.scores.extend(Score("all", "", name, float(count)) for name, count in learned.items())
         return result
 
@@ -119,6 +124,10 @@ class Pipeline:
         if split not in self._models:
             self._models[split] = self.world.objects(split)
         return self._models[split]
+
+    def _models_of(self, split: ObjectSplit, shapes: Sequence[Shape]) -> list[CadModel]:
+        ids = {shape.id for shape in shapes}
+        return [model for model in self.models(split) if model.id in ids]
 
     @cached_property
     def _shapes(self) -> dict[str, list[Shape]]:
@@ -235,7 +244,8 @@ class Pipeline:
 
     def _corpus_items(self, arm: Arm, seed: int, categories: Sequence[str], latents: Path) -> training.CloudItems:
         shapes, clouds = self.shapes("corpus", categories), self._corpus_clouds(arm, seed)
-        return training.CloudItems(shapes, training.read_latents(latents), clouds, self.options)
+        views = self.images.views("corpus", self._models_of("corpus", shapes))
+        return training.CloudItems(shapes, training.read_latents(latents), clouds, self.options, views)
 
     def _tell_left_out(self, arm: Arm, seed: int, items: training.CloudItems) -> None:
         left = [shape.id for place, shape in enumerate(items.shapes) if place not in items.clouds]
@@ -253,6 +263,7 @@ class Pipeline:
             "arm": [arm.identity, seed],
             "options": o.model_dump(mode="json", exclude={"shots", "finetune", "real_share", "score", "steps"}),
             "code": code_of(training),
+            **self.images.inputs("corpus", self._models_of("corpus", items.shapes)),
         }
         return self._shelved(
             "recon-pretrained",
@@ -273,7 +284,8 @@ class Pipeline:
         for name in sorted(ids - ({shape.id for shape in shapes} & set(scans))):
             self.shelf.tell(f"recon: {name} is not learned from: it has no scan or no inside")
         own = training.read_latents(self._latents(vae, shapes))
-        return training.captured_items(shapes, own, scans, corpus.latents, self.options)
+        views = self.images.views("captured-train", self._models_of("captured-train", shapes))
+        return training.captured_items(shapes, own, scans, corpus.latents, self.options, views)
 
     def _finetuned(
         self,
@@ -290,6 +302,7 @@ class Pipeline:
             "finetune": o.finetune.model_dump(mode="json"),
             "real_share": o.real_share,
             "code": code_of(training),
+            **self.images.inputs("captured-train", self._models_of("captured-train", real.shapes)),
         }
         return self._shelved(
             "recon-finetuned",

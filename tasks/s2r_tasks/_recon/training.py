@@ -20,6 +20,7 @@ from s2r_tasks._disco.edm import SIGMA_DATA
 from s2r_tasks._disco.planes import PADDING, resized
 from s2r_tasks._disco.vae import TriplaneVae, vae_loss
 from s2r_tasks._recon.clouds import Cloud
+from s2r_tasks._recon.images import Views
 from s2r_tasks._recon.options import ReconOptions
 from s2r_tasks._recon.shapes import Shape
 
@@ -137,19 +138,25 @@ def read_latents(folder: Path) -> Latents:
 
 
 class CloudItems:
-    """Batches of (latent, partial cloud, category): a function of seed and step, the same objects for any clouds.
+    """Batches of latent, cloud, category and views: a function of seed and step, the same objects for any clouds.
 
     Args:
         shapes: in the order of `latents`.
         latents: of the shapes.
         clouds: shape id -> its cloud; shapes without one are left out.
         options: sizes and perturbation.
+        views: images of the shapes; None: nobody looks, or there are none.
     """
 
     def __init__(
-        self, shapes: Sequence[Shape], latents: Latents, clouds: Mapping[str, Cloud], options: ReconOptions
+        self,
+        shapes: Sequence[Shape],
+        latents: Latents,
+        clouds: Mapping[str, Cloud],
+        options: ReconOptions,
+        views: Views | None = None,
     ) -> None:
-        self.options, self.latents, self.shapes = options, latents, shapes
+        self.options, self.latents, self.shapes, self.views = options, latents, shapes, views
         self.clouds = {i: clouds[shape.id] for i, shape in enumerate(shapes) if shape.id in clouds}
         self.clusters = {
             i: cluster_labels(cloud, options.cloud, rng_of("recon clusters", shapes[i].id))
@@ -159,27 +166,36 @@ class CloudItems:
     def __len__(self) -> int:
         return len(self.clouds)
 
-    def item(self, *seed: object) -> tuple[Tensor, Tensor, int]:
+    def item(self, *seed: object) -> dict[str, Tensor]:
         """One draw; object, pose and latent depend on `seed` alone. An object without a cloud gives way to another."""
         dice = rng_of(*seed)
         index = int(dice.integers(len(self.shapes)))
         while index not in self.clouds:
             index = int(dice.integers(len(self.shapes)))
         pose = int(dice.integers(self.options.poses))
-        posed = moved(self.clouds[index], self.latents.poses[index, pose])
+        shape, move = self.shapes[index], self.latents.poses[index, pose]
+        posed = moved(self.clouds[index], move)
         cloud = perturbed(
             posed, self.clusters[index], self.options.cloud_points, self.options.cloud, rng_of(*seed, "cloud")
         )
         latent = self.latents.drawn(index, pose, torch_rng(*seed, "latent"))
-        return latent, torch.from_numpy(cloud), self.shapes[index].number
+        item = {"latent": latent, "partial": torch.from_numpy(cloud), "category": torch.tensor(shape.number)}
+        if self.views is not None:
+            item |= self.views.drawn(shape.id, move, rng_of(*seed, "views"))
+        return item
 
 
 def captured_items(
-    shapes: Sequence[Shape], own: Latents, clouds: Mapping[str, Cloud], corpus: Latents, options: ReconOptions
+    shapes: Sequence[Shape],
+    own: Latents,
+    clouds: Mapping[str, Cloud],
+    corpus: Latents,
+    options: ReconOptions,
+    views: Views | None = None,
 ) -> CloudItems:
     """Batches of captured objects; their latents (`own`) are scaled as the corpus' are."""
     latents = Latents(own.mean, own.spread, own.poses, corpus.shift, corpus.scale)
-    return CloudItems(shapes, latents, clouds, options)
+    return CloudItems(shapes, latents, clouds, options, views)
 
 
 def fit_denoiser(
@@ -216,8 +232,7 @@ def fit_denoiser(
     def batch_at(step: int, rank: int) -> dict[str, Tensor]:
         origins = [source for count, (_, source) in zip(counts, sources, strict=True) for _ in range(count)]
         items = [source.item(seed, "denoiser", step, rank, place) for place, source in enumerate(origins)]
-        latent, cloud, category = zip(*items, strict=True)
-        return {"latent": torch.stack(latent), "partial": torch.stack(cloud), "category": torch.tensor(category)}
+        return {name: torch.stack([item[name] for item in items]) for name in items[0]}
 
     _finish(folder, loop.run(batch_at, partial(denoising_loss, options.denoiser)))
 
