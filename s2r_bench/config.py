@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.options import parse_set, preset_name
+from s2r_bench.readings import Reading, follow, refuse_unknown
 
 Preset = Literal["smoke", "tiny", "small", "paper"]
 ENVIRONMENT = ("world", "task", "preset", "seeds", "device", "max_steps")  # fields that S2R_NAME may give
@@ -26,6 +27,18 @@ class Named(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(min_length=1, description="a name, or a path")
     options: dict[str, Any] = Field(default_factory=dict, description="options that differ from the preset")
+
+
+class DataNeed(BaseModel):
+    """A data set that a suite reads: where it has to lie, and who is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1, description="as in `s2r-bench data list`")
+    use: str = Field("", description="what it is read for")
+    world: str = Field("", description="read by this world alone; with another world it is not needed")
+    option: str = Field(
+        "", description="option (task.NAME, world.NAME) that gets its folder", pattern=r"^((task|world)\.[\w.]+)?$"
+    )
 
 
 class SuiteConfig(BaseModel):
@@ -45,11 +58,26 @@ class SuiteConfig(BaseModel):
     report: tuple[Literal["html", "md", "latex", "csv", "parquet", "json"], ...] = Field(
         ("md", "csv", "html"), description="formats of the report"
     )
+    rounds: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="name -> options of the task; all cells are run once for each"
+    )
+    follow: str = Field("", description="which of the readings counts, where the sources of an experiment differ")
+    readings: dict[str, Reading] = Field(default_factory=dict, description="name -> what this reading sets")
+    data: tuple[DataNeed, ...] = Field((), description="data sets that must be on this machine")
+    facts: dict[str, int] = Field(
+        default_factory=dict, description="published counts (pairs, pixels) of the world that `data` names, for plans"
+    )
 
     @field_validator("world", "task", mode="before")
     @classmethod
     def _one(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _needs(cls, value: Any) -> Any:
+        listed = isinstance(value, list | tuple)
+        return [{"name": one} if isinstance(one, str) else one for one in value] if listed else value
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -74,8 +102,44 @@ class SuiteConfig(BaseModel):
 
 def suites() -> list[str]:
     """Names of the built-in suites."""
+    return [name for name in _packaged() if name != "template" and not name.startswith("_")]
+
+
+def _packaged() -> list[str]:
+    """All suite files of this package, those that others extend and the template among them."""
     names = (path.name for path in files("s2r_bench.suites").iterdir())
-    return sorted(name[:-5] for name in names if name.endswith(".yaml") and name != "template.yaml")
+    return sorted(name[:-5] for name in names if name.endswith(".yaml"))
+
+
+def rounds_of(config: SuiteConfig, only: Sequence[str] = ()) -> list[SuiteConfig]:
+    """One configuration for each round, in the suite's order, each with a name of its own; itself where it has none.
+
+    Args:
+        config: of a suite.
+        only: the rounds that are wanted; none: all.
+
+    Raises:
+        UsageError: there is no such round.
+    """
+    for name in only:
+        if name not in config.rounds:
+            there = ", ".join(config.rounds) or "the suite has none"
+            raise UsageError(f"--round {name}: there is no such round; there are: {there}")
+    told = not config.follow or f"-{config.follow}" in config.name  # a configuration that was kept and is run again
+    stem = config.name if told else f"{config.name}-{config.follow}"
+    if not config.rounds:
+        return [config.model_copy(update={"name": stem})]
+    return [
+        config.model_copy(
+            update={
+                "name": f"{stem}-{name}",
+                "task": Named(name=config.task.name, options={**config.task.options, **options}),
+                "rounds": {},
+            }
+        )
+        for name, options in config.rounds.items()
+        if not only or name in only
+    ]
 
 
 def load_suite(
@@ -104,24 +168,52 @@ def load_suite(
     for name in ENVIRONMENT:
         if os.environ.get(f"S2R_{name.upper()}"):
             _put_field(raw, name, yaml.safe_load(os.environ[f"S2R_{name.upper()}"]))
-    if only:
-        listed = [one for one in SuiteConfig._many(raw.get("methods") or []) if _goes_by(one, only)]
-        raw["methods"] = listed or [{"name": only}]
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    if "methods" in given:
-        listed = SuiteConfig._many(raw.get("methods") or [])
-        raw["methods"] = [next((o for o in listed if o.get("name") == name), name) for name in given.pop("methods")]
-    for name in ("world", "task"):
-        if name in given:
-            _put_field(raw, name, given.pop(name))
-    for dotted, value in parse_set(sets).items():
-        _put(raw, dotted, value, only)
-    for name, value in given.items():
-        _put_field(raw, name, value)
     try:
-        return SuiteConfig(**raw)
+        config = SuiteConfig(**_told(raw, sets, flags or {}, only))
+        if config.readings:
+            refuse_unknown(config.follow, config.readings)
+            raw["methods"] = SuiteConfig._many(raw.get("methods") or [])
+            raw = {name: SuiteConfig.model_fields[name].default.name for name in ("world", "task")} | raw
+            raw = follow(raw, config.follow, config.readings[config.follow], config.preset)
+            config = SuiteConfig(**(_told(raw, sets, flags or {}, only) | {"readings": {}}))
     except ValidationError as wrong:
         raise UsageError(_explain(wrong, source, lines)) from None
+    _refuse_lost(config, raw, sets, flags or {})
+    return config
+
+
+def _told(raw: Mapping[str, Any], sets: Sequence[str], flags: Mapping[str, Any], only: str | None) -> dict[str, Any]:
+    """The fields of a file with what was said on the command line."""
+    made = dict(raw)
+    if only:
+        listed = [one for one in SuiteConfig._many(made.get("methods") or []) if _goes_by(one, only)]
+        made["methods"] = listed or [{"name": only}]
+    given = {name: value for name, value in flags.items() if value is not None}
+    if "methods" in given:
+        listed = SuiteConfig._many(made.get("methods") or [])
+        made["methods"] = [next((o for o in listed if o.get("name") == name), name) for name in given.pop("methods")]
+    for name in ("world", "task"):
+        if name in given:
+            _put_field(made, name, given.pop(name))
+    for dotted, value in parse_set(sets).items():
+        _put(made, dotted, value, only)
+    for name, value in given.items():
+        _put_field(made, name, value)
+    return made
+
+
+def _refuse_lost(config: SuiteConfig, raw: Mapping[str, Any], sets: Sequence[str], flags: Mapping[str, Any]) -> None:
+    """Raise UsageError for what was said and would be lost: a reading where there are none, an option of the rounds."""
+    told = parse_set(sets)
+    if not raw.get("readings") and (flags.get("follow") or told.get("follow")):
+        raise UsageError("follow: this suite has no readings to choose from")
+    for name, options in config.rounds.items():
+        for option in options:
+            if f"task.{option}" in told:
+                raise UsageError(
+                    f"--set task.{option}: the suite's rounds set it ({name}: {options[option]}); pick one with "
+                    f"--round, or replace it with --set rounds={{{name}: {{{option}: VALUE}}}}"
+                )
 
 
 def _read(word: str) -> tuple[str, dict[str, Any], dict[str, int]]:
@@ -135,7 +227,21 @@ def _read(word: str) -> tuple[str, dict[str, Any], dict[str, int]]:
         raise UsageError(f"{where} is not YAML: {getattr(wrong, 'problem', wrong)}") from None
     if not isinstance(raw, dict):
         raise UsageError(f"{source}:1 should be a mapping of fields: {', '.join(SuiteConfig.model_fields)}")
+    if "extends" in raw:
+        _, base, _ = _read(str(raw.pop("extends")))
+        readings = _merged(base.get("readings") or {}, raw.get("readings") or {})
+        raw = {**base, **raw, **({"readings": readings} if readings else {})}
     return source, raw, lines
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings, key by key at every depth; `over` wins."""
+    both = {key: _merged(base[key], over[key]) for key in base.keys() & over.keys() if _are_mappings(base, over, key)}
+    return {**base, **over, **both}
+
+
+def _are_mappings(base: Mapping[str, Any], over: Mapping[str, Any], key: str) -> bool:
+    return isinstance(base[key], Mapping) and isinstance(over[key], Mapping)
 
 
 def place(word: str | None, sections: Sequence[str], wrong: BaseException) -> str:
@@ -178,7 +284,7 @@ def _text_of(word: str) -> tuple[str, str]:
         if not path.is_file():
             raise DataError(f"there is no file {path}; `s2r-bench config init` writes one to start from")
         return str(path), path.read_text(encoding="utf-8")
-    if word in suites():
+    if word in _packaged():
         return f"{word}.yaml", files("s2r_bench.suites").joinpath(f"{word}.yaml").read_text(encoding="utf-8")
     close = difflib.get_close_matches(word, suites(), n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""

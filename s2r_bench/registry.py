@@ -41,6 +41,16 @@ def module(room: str, name: str) -> ModuleType:
     return importlib.import_module(f"{room}.{name.replace('-', '_')}")
 
 
+def beside(room: str, folder: str, name: str) -> ModuleType | None:
+    """What lies beside a member in a folder of its room, such as `_plans/recon.py`; None where there is nothing.
+
+    Members never import it, so it is no part of what they do.
+    """
+    own = ALIASES.get(name, name).replace("-", "_")
+    found = own.isidentifier() and importlib.util.find_spec(f"{room}.{folder}.{own}")
+    return importlib.import_module(f"{room}.{folder}.{own}") if found else None
+
+
 def explain(room: str, name: str) -> str:
     """What to tell somebody who named something that is not there."""
     close = difflib.get_close_matches(name, names(room), n=1)

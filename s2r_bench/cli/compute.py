@@ -45,7 +45,14 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     put = {"panel": "Run"}
     common.command(
-        app, "run", **put, examples=["s2r-bench run", "s2r-bench run my-suite.yaml -m ours -m sd --seeds 3"]
+        app,
+        "run",
+        **put,
+        examples=[
+            "s2r-bench run",
+            "s2r-bench run my-suite.yaml -m ours -m sd --seeds 3",
+            "s2r-bench run paper-recon -n",
+        ],
     )(run)
     common.command(
         app, "train", **put, examples=["s2r-bench train ours", "s2r-bench train ours -d my-pairs/ --max-steps 2000"]
@@ -70,6 +77,13 @@ def run(
     method: MethodNames = None,
     data: common.Data = None,
     task: Annotated[str | None, typer.Option("--task", "-t", help="Instead of the suite's task.")] = None,
+    follow: Annotated[
+        str | None,
+        typer.Option("--follow", help="Of a paper's suite: text, code or strict, where its sources differ."),
+    ] = None,
+    round_: Annotated[
+        list[str] | None, typer.Option("--round", help="Of a suite with several: only this one; repeat.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the report goes.", metavar="DIR")] = None,
     preset: common.Preset = None,
     set_: common.Sets = None,
@@ -84,14 +98,15 @@ def run(
     offline: common.Offline = False,
 ) -> int:
     """Run a whole benchmark: data, training, simulation, scores, report."""
-    from s2r_bench.cli.grid import run_grid
+    from s2r_bench.cli.grid import Asked, plan_rounds, run_rounds
     from s2r_bench.cli.prepare import check_options
-    from s2r_bench.config import load_suite
+    from s2r_bench.config import load_suite, rounds_of
 
     flags = {
         "methods": [_checked(word) for word in method] if method else None,
         "world": data,
         "task": task,
+        "follow": follow,
         "preset": preset,
         "device": device,
         "max_steps": max_steps,
@@ -99,10 +114,11 @@ def run(
         "allow_leakage": allow_leakage or None,
     }
     config = load_suite(suite, sets=set_ or [], flags=flags)
-    check_options(suite, config)
-    return run_grid(
-        session, config, overwrite=overwrite, refit=overwrite, dry_run=dry_run, report_to=out, report=True, jobs=jobs
-    )
+    rounds = rounds_of(config, round_ or [])
+    for one in rounds:
+        check_options(suite, one)
+    asked = Asked(overwrite, overwrite, report=True, report_to=out, jobs=jobs)
+    return plan_rounds(session, config, rounds, asked) if dry_run else run_rounds(session, rounds, asked)
 
 
 def train(
@@ -243,7 +259,7 @@ def evaluate(
     offline: common.Offline = False,
 ) -> int:
     """Score simulators on a task; those that need it are fitted first."""
-    from s2r_bench.cli.grid import run_grid
+    from s2r_bench.cli.grid import Asked, plan_rounds, run_rounds
     from s2r_bench.cli.prepare import check_options, opened, task_options
     from s2r_bench.config import load_suite
 
@@ -260,9 +276,9 @@ def evaluate(
     check_options(str(config) if config else None, suite)
     if not method and not config and opened(session, suite).owns_sensor:
         suite = suite.model_copy(update={"methods": (*suite.methods, *_top(suite.task.name))})
-    return run_grid(
-        session, suite, overwrite=overwrite, refit="failed", dry_run=dry_run, report_to=None, report=False, jobs=jobs
-    )
+    asked = Asked(overwrite, "failed", report=False, jobs=jobs)
+    suite = suite.model_copy(update={"rounds": {}})  # a task that is scored by itself has the options it was given
+    return plan_rounds(session, suite, [suite], asked) if dry_run else run_rounds(session, [suite], asked)
 
 
 def _top(task: str) -> list["Named"]:

@@ -1,7 +1,7 @@
 """Run a grid of cells and tell of it: plan, outcomes, table, report."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,38 +16,89 @@ if TYPE_CHECKING:
     from s2r_bench.store import Overwrite
 
 
-def run_grid(
-    session: Session,
-    config: SuiteConfig,
-    *,
-    overwrite: "Overwrite",
-    refit: "Overwrite",
-    dry_run: bool,
-    report_to: Path | None,
-    report: bool,
-    jobs: int | None = None,
-) -> int:
-    """Run all cells of `config` in `jobs` processes, print the table, write the report if asked; the exit code."""
+@dataclass(frozen=True)
+class Asked:
+    """How a grid is to be run.
+
+    Attributes:
+        overwrite, refit: what to do with cells and fits that are there.
+        report: whether a report is written. report_to: where, instead of `HOME/reports/NAME-WORLD-PRESET`.
+        jobs: processes; None: as many as the machine bears.
+    """
+
+    overwrite: "Overwrite"
+    refit: "Overwrite"
+    report: bool
+    report_to: Path | None = None
+    jobs: int | None = None
+
+
+def run_rounds(session: Session, rounds: Sequence[SuiteConfig], asked: Asked) -> int:
+    """Run the grid of every round, print the tables, write the reports if asked; the exit code.
+
+    Raises:
+        DataError: data of the suite are not on this machine; nothing was run.
+    """
+    from s2r_bench.steps.needs import with_data
+
+    told: list[dict[str, Any]] = []
+    tables: list[str] = []
+    codes: list[int] = []
+    for config in [with_data(one, session.home) for one in rounds]:
+        if len(rounds) > 1:
+            session.say(f"round {len(told) + 1} of {len(rounds)}: {config.name}")
+        to = asked.report_to
+        if to is not None and len(rounds) > 1:
+            to = to / config.name
+        code, document, text = _run_grid(session, config, replace(asked, report_to=to))
+        codes.append(code)
+        told.append(document if len(rounds) == 1 else {"round": config.name, **document})
+        tables.append((text or "") if len(rounds) == 1 else f"{config.name}\n{text or ''}")
+    document = told[0] if len(rounds) == 1 else {"command": told[0]["command"], "rounds": told}
+    session.answer(document, None if session.json else "\n\n".join(tables))
+    return next((code for code in codes if code), 0)
+
+
+def plan_rounds(session: Session, suite: SuiteConfig, rounds: Sequence[SuiteConfig], asked: Asked) -> int:
+    """Print what `run_rounds` would do; data that are not here are named, not refused."""
+    from s2r_bench.cli import plan as told
+    from s2r_bench.cli.prepare import opened
+    from s2r_bench.steps.evaluate import Grid
+    from s2r_bench.steps.needs import missing, needs_of, with_data
+    from s2r_bench.steps.plan import facts_of, plan_of
+    from s2r_bench.worlds.base import is_made
+
+    needs = needs_of(rounds[0], session.home)
+    if missing(needs):
+        cells = [(config, told.cells_without_data(config)) for config in rounds]
+        return told.tell_plan(session, cells, plan_of(rounds, facts_of(suite)), needs)
+    rounds = [with_data(config, session.home) for config in rounds]
+    grids = [Grid(request(session, one, asked.overwrite, asked.refit), session.store) for one in rounds]
+    cells = [(config, told.cells_of(grid)) for config, grid in zip(rounds, grids, strict=True)]
+    world = opened(session, rounds[0])
+    pairs = len(world.pairs("train")) if is_made(world, ["train"]) else None
+    return told.tell_plan(session, cells, plan_of(rounds, facts_of(suite, pairs)), needs)
+
+
+def _run_grid(session: Session, config: SuiteConfig, asked: Asked) -> tuple[int, dict[str, Any], str | None]:
+    """Exit code, document and table of all cells of one round."""
     from s2r_bench.cli.compare import table, write_report
     from s2r_bench.steps.evaluate import Grid, exit_code
 
-    grid = Grid(request(session, config, overwrite, refit), session.store, session.progress)
-    if dry_run:
-        return _plan(session, grid)
+    grid = Grid(request(session, config, asked.overwrite, asked.refit), session.store, session.progress)
     world = grid.request.world
     session.say(f"world {world.name} ({world.sensor}), preset {world.preset}; results in {session.home}")
-    outcomes = _in_order(grid, _run(session, grid, _found(session, grid, config, jobs)))
+    outcomes = _in_order(grid, _run(session, grid, _found(session, grid, config, asked.jobs)))
     records = [outcome.record for outcome in outcomes if outcome.record]
     written: list[Path] = []
-    if records and report:
-        to = report_to or session.home / "reports" / f"{config.name}-{Path(config.world.name).name}-{config.preset}"
-        written = write_report(records, to, config.report, session.home)
+    if records and asked.report:
+        name = f"{config.name}-{Path(config.world.name).name}-{config.preset}"
+        written = write_report(records, asked.report_to or session.home / "reports" / name, config.report, session.home)
     document = {
-        "command": "run" if report else "evaluate",
+        "command": "run" if asked.report else "evaluate",
         "cells": [_told(outcome) for outcome in outcomes],
         "report": [str(path) for path in written],
     }
-    session.answer(document, None if session.json else table(records, session.home))
     for path in written:
         session.say(f"report: {path}")
     failed = [outcome for outcome in outcomes if outcome.error]
@@ -55,7 +106,7 @@ def run_grid(
         session.warn(
             f"{len(failed)} of {len(outcomes)} cells failed, the rest is saved; `s2r-bench results ls --failed`"
         )
-    return exit_code(outcomes)
+    return exit_code(outcomes), document, None if session.json else table(records, session.home)
 
 
 def _found(session: Session, grid: "Grid", config: SuiteConfig, jobs: int | None) -> Iterator["Outcome"]:
@@ -96,22 +147,6 @@ def _run(session: Session, grid: "Grid", found: Iterator["Outcome"]) -> list["Ou
         session.say(f"stopped: {len(outcomes)} of {len(grid)} cells done.")
         raise
     return outcomes
-
-
-def _plan(session: Session, grid: "Grid") -> int:
-    planned = grid.plan()
-    words = {"done": "cached", "absent": "to do", "unfinished": "to continue", "failed": "to do again"}
-    rows = [
-        {"arm": one.arm, "seed": one.seed, "fit": one.fit and words[one.fit], "score": words[one.cell]}
-        for one in planned
-    ]
-    lines = [
-        f"{row['arm']:<20} seed {row['seed']:<4} fit: {row['fit'] or '-':<12} score: {row['score']}" for row in rows
-    ]
-    todo = sum(row["score"] != "cached" for row in rows)
-    lines.append(f"{todo} of {len(rows)} cells to do, in {session.home}")
-    session.answer({"dry_run": True, "cells": rows, "to_do": todo}, "\n".join(lines))
-    return 0
 
 
 def _told(outcome: "Outcome") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from s2r_bench.config import SuiteConfig, as_yaml, load_suite, suites, template
+from s2r_bench.config import SuiteConfig, as_yaml, load_suite, rounds_of, suites, template
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.options import Options
 
@@ -136,3 +136,83 @@ def test_sd21_is_another_word_for_paper(monkeypatch):
     assert load_suite("quickstart", flags={"preset": "sd21"}).preset == "paper"
     monkeypatch.setenv("S2R_PRESET", "sd21")
     assert load_suite("quickstart").preset == "paper"
+
+
+READINGS = """
+name: two
+methods:
+  ours: {lr: 0.1, depth: 2}
+  sd:
+task: {name: fidelity, options: {frames: 3}}
+preset: tiny
+follow: one
+readings:
+  one:
+    switches: {ours: {depth: 3}, task: {voxel: 1}, world: {seed: 5}}
+    sizes: {ours: {lr: 0.3}}
+  other:
+    switches: {sd: {width: 1}}
+"""
+
+
+@pytest.fixture
+def readings(tmp_path):
+    path = tmp_path / "readings.yaml"
+    path.write_text(READINGS)
+    return str(path)
+
+
+def test_a_reading_stands_above_the_file_and_below_set(readings):
+    config = load_suite(readings)
+    assert config.methods[0].options == {"lr": 0.1, "depth": 3}
+    assert config.task.options == {"frames": 3, "voxel": 1}
+    assert config.world.options == {"seed": 5}
+    assert load_suite(readings, sets=["ours.depth=9"]).methods[0].options["depth"] == 9
+    assert load_suite(readings, flags={"preset": "paper"}).methods[0].options["lr"] == 0.3
+    assert load_suite(readings, flags={"world": "kinect"}).world.options == {}
+    other = load_suite(readings, flags={"follow": "other"})
+    assert (other.methods[0].options, other.methods[1].options) == ({"lr": 0.1, "depth": 2}, {"width": 1})
+    assert load_suite(readings, sets=["follow=other"]) == other
+    assert [one.name for one in load_suite(readings, flags={"methods": ["sd", "no-sim"]}).methods] == ["sd", "no-sim"]
+
+
+def test_a_resolved_reading_loads_again_with_what_was_set(readings, tmp_path):
+    config = load_suite(readings, sets=["ours.depth=9"])
+    path = tmp_path / "again.yaml"
+    path.write_text(as_yaml(config))
+    assert load_suite(str(path)) == config
+
+
+def test_readings_that_cannot_be_followed(readings, tmp_path):
+    with pytest.raises(UsageError, match=r"no reading 'otter'. Did you mean 'other'\?"):
+        load_suite(readings, flags={"follow": "otter"})
+    with pytest.raises(UsageError, match="no readings to choose from"):
+        load_suite("quickstart", flags={"follow": "code"})
+    (tmp_path / "x.yaml").write_text(READINGS.replace("sd: {width", "pix2pix: {width"))
+    with pytest.raises(UsageError, match=r"readings\.other\.pix2pix: the suite has no such method"):
+        load_suite(str(tmp_path / "x.yaml"), flags={"follow": "other"})
+
+
+def test_rounds_differ_in_the_task_alone(readings, tmp_path):
+    (tmp_path / "r.yaml").write_text(READINGS + "rounds: {few: {frames: 7}, many: {frames: 8}}\n")
+    config = load_suite(str(tmp_path / "r.yaml"))
+    few, many = rounds_of(config)
+    assert (few.name, many.name) == ("two-one-few", "two-one-many")
+    assert (few.task.options["frames"], many.task.options["frames"]) == (7, 8)
+    assert few.methods == config.methods
+    assert rounds_of(config, ["many"]) == [many]
+    assert [one.name for one in rounds_of(load_suite("quickstart"))] == ["quickstart"]
+    with pytest.raises(UsageError, match="there are: few, many"):
+        rounds_of(config, ["none"])
+    with pytest.raises(UsageError, match="rounds set it"):
+        load_suite(str(tmp_path / "r.yaml"), sets=["task.frames=1"])
+    assert len(rounds_of(load_suite(str(tmp_path / "r.yaml"), sets=["rounds={one: {frames: 1}}"]))) == 1
+
+
+def test_a_suite_extends_another(readings, tmp_path):
+    (tmp_path / "e.yaml").write_text(
+        f"extends: {readings}\nname: three\nreadings: {{one: {{switches: {{task: {{voxel: 2, grid: 4}}}}}}}}\n"
+    )
+    config = load_suite(str(tmp_path / "e.yaml"))
+    assert (config.name, config.methods[0].options["depth"]) == ("three", 3)
+    assert config.task.options == {"frames": 3, "voxel": 2, "grid": 4}

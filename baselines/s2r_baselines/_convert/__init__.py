@@ -1,0 +1,1 @@
+"""From checkpoints of other codebases to ours. No simulator imports any of it."""

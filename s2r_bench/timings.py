@@ -1,0 +1,55 @@
+"""What an item of a training costs at published sizes, where anybody has said or measured it. Nothing is guessed.
+
+An entry is device-seconds an item in training (forward, backward, step), so hours = steps x batch x seconds / 3600.
+What is not here is not measured, and plans say so.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds an item, on what, who says so, and what has to be assumed to use it."""
+
+    seconds: float
+    kind: Literal["GPU", "CPU"]
+    device: str
+    source: str
+    assumes: str
+
+
+# two days on four cards, two stages of 20,000 steps of 48 items
+_STATED = 2 * 24 * 3600 * 4 / (2 * 20_000 * 48)
+_PROTOTYPES = "prototypes at these sizes, November 2026, docs/paper.md"
+
+TIMINGS = {
+    "sd21": Timing(
+        _STATED,
+        "GPU",
+        "A100",
+        "Stable-Sim2Real, appendix D: about two days on four A100, about 20,000 steps of 48 items",
+        "the two days hold both stages (if they hold one, twice as much), and cost goes with the items a step",
+    ),
+    "dgcnn-classify": Timing(
+        0.290,
+        "CPU",
+        "two CPU cores",
+        f"measured on {_PROTOTYPES}: DGCNN of 1,024 points, k 20, a step of one cloud",
+        "both cores idle; a GPU is not measured",
+    ),
+    "dgcnn-segment": Timing(
+        1.284,
+        "CPU",
+        "two CPU cores",
+        f"measured on {_PROTOTYPES}: DGCNN of 4,096 points, k 20, a step of one block",
+        "both cores idle; a GPU is not measured",
+    ),
+    "occo-completion": Timing(
+        2.9,
+        "CPU",
+        "two CPU cores",
+        f"measured on {_PROTOTYPES}: 1,024 to 16,384 points, all distances computed",
+        "both cores idle; an upper bound, for distances are searched with a tree here; a GPU is not measured",
+    ),
+}
