@@ -73,21 +73,17 @@ class GigaGan:
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both networks by turns. A round is one step of each, so an odd step of a budget is left over."""
-        from s2r_baselines._gan.crops import Crops
         from s2r_baselines._gan.maps import fitted_code, paired_calibration
-        from s2r_baselines._gan.paired import sides_of
+        from s2r_baselines._gan.play import played_on_pairs
         from s2r_baselines._gigagan.game import ScalesGame, networks
-        from s2r_bench.engine.two_player import TwoPlayerLoop
 
         options, translator, seed = self.options, self.translator, seed_of(seed, "gigagan")
         translator.code = code = fitted_code(options.code, pairs)
         generator, discriminator = networks(options.net, code.condition_channels, seed_of(seed, "weights"))
         game = ScalesGame(generator, discriminator, options.loss, residual=options.code.residual)
-        rounds = options.train.rounds_for(len(pairs), budget.steps)
-        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=translator.device, workdir=workdir)
-        crops = Crops(pairs, [lambda pair: sides_of(code, pair)], options.crop)
-        result = loop.run(lambda number: crops.batch(seed, number, options.train.batch))
-        generator.load_state_dict(result.weights)
+        result = played_on_pairs(
+            game, code, pairs, options.crop, options.train, budget, seed=seed, device=translator.device, workdir=workdir
+        )
         translator.use(generator)
         if options.code.calibrate:
             draws = [seed_of(seed, "calibration", index) for index in range(len(pairs))]

@@ -120,11 +120,10 @@ class Pix2Pix:
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train generator and discriminator on windows of the pairs."""
-        from s2r_baselines._gan.crops import Crops
         from s2r_baselines._gan.maps import TANH_SPREAD, fitted_code, paired_calibration
         from s2r_baselines._gan.nets import initialised
-        from s2r_baselines._gan.paired import PairedGame, sides_of
-        from s2r_bench.engine.two_player import TwoPlayerLoop
+        from s2r_baselines._gan.paired import PairedGame
+        from s2r_baselines._gan.play import played_on_pairs
 
         options, translator = self.options, self.translator
         found = fitted_code(options.code, pairs, TANH_SPREAD)
@@ -133,11 +132,9 @@ class Pix2Pix:
         generator = initialised(self._generator(code.condition_channels), dice)
         discriminator = initialised(self._discriminator(code.condition_channels), dice)
         game = PairedGame(generator, discriminator, l1=options.l1, residual=options.code.residual)
-        rounds = options.train.rounds_for(len(pairs), budget.steps)
-        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=translator.device, workdir=workdir)
-        crops = Crops(pairs, [lambda pair: sides_of(code, pair)], options.crop)
-        result = loop.run(lambda number: crops.batch(seed, number, options.train.batch))
-        generator.load_state_dict(result.weights)
+        result = played_on_pairs(
+            game, code, pairs, options.crop, options.train, budget, seed=seed, device=translator.device, workdir=workdir
+        )
         translator.use(generator)
         if options.code.calibrate:
             dropout = [torch_rng(seed, "calibration", index) for index in range(len(pairs))]
