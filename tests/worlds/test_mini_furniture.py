@@ -7,24 +7,28 @@ import pytest
 
 from s2r_bench.errors import UsageError
 from s2r_bench.types import CATEGORIES, Mesh
-from s2r_bench.worlds.mini.furniture import furniture_of, make_furniture, make_object, occupancy
+from s2r_bench.worlds.mini.furniture import OTHER_MAKES, furniture_of, make_furniture, make_object, occupancy
 from s2r_bench.worlds.mini.furniture.assembly import Assembly
 from s2r_bench.worlds.mini.furniture.parts import half_spaces, volume
+from s2r_bench.worlds.mini.options import FIRST_OBJECT
+
+OWN, OTHER = range(40), OTHER_MAKES[:40]
 
 # smallest and largest width, height, depth that furniture of a kind has, metres
 SIZES = {
-    "chair": ((0.3, 0.6, 0.3), (0.85, 1.3, 0.9)),
+    "chair": ((0.3, 0.6, 0.3), (0.85, 1.3, 1.1)),
     "sofa": ((0.5, 0.5, 0.6), (3.4, 1.1, 2.2)),
-    "table": ((0.3, 0.3, 0.25), (2.0, 1.0, 1.4)),
+    "table": ((0.3, 0.3, 0.25), (2.0, 1.0, 1.9)),
     "cabinet": ((0.3, 0.35, 0.3), (2.0, 2.2, 0.8)),
-    "bed": ((0.5, 0.4, 1.0), (2.0, 2.2, 2.4)),
-    "shelf": ((0.4, 0.6, 0.15), (1.5, 2.1, 0.6)),
+    "bed": ((0.5, 0.4, 1.0), (2.0, 2.2, 2.5)),
+    "shelf": ((0.4, 0.6, 0.15), (1.7, 2.1, 0.8)),
 }
 
 
+@pytest.mark.parametrize("numbers", [OWN[:25], OTHER[:25]], ids=["corpus", "other-makes"])
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_every_part_is_closed_convex_and_turned_outwards(category: str) -> None:
-    for seed in range(25):
+def test_every_part_is_closed_convex_and_turned_outwards(category: str, numbers: range) -> None:
+    for seed in numbers:
         for part in make_furniture(category, seed).parts:
             edges = np.concatenate([part.faces[:, [0, 1]], part.faces[:, [1, 2]], part.faces[:, [2, 0]]])
             keys = edges[:, 0] * len(part.vertices) + edges[:, 1]
@@ -36,10 +40,11 @@ def test_every_part_is_closed_convex_and_turned_outwards(category: str) -> None:
             assert (part.vertices @ normal.T - offset).max() < 1e-7, "not convex"
 
 
+@pytest.mark.parametrize("numbers", [OWN, OTHER], ids=["corpus", "other-makes"])
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_sizes_are_those_of_furniture_and_it_stands_on_the_floor(category: str) -> None:
+def test_sizes_are_those_of_furniture_and_it_stands_on_the_floor(category: str, numbers: range) -> None:
     low, high = (np.array(limit) for limit in SIZES[category])
-    for seed in range(40):
+    for seed in numbers:
         bounds = make_object(category, seed).mesh.bounds
         extent = bounds[1] - bounds[0]
         assert (extent >= low).all() and (extent <= high).all(), (category, seed, extent)  # noqa: PT018
@@ -56,6 +61,21 @@ def test_hundreds_of_objects_differ_and_come_again_from_their_seed() -> None:
         again = furniture_of(models[7].id).model
         assert again.id == f"{category}-000007"
         np.testing.assert_array_equal(again.mesh.vertices, models[7].mesh.vertices)
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_other_makes_are_for_captured_objects_alone_and_are_put_together_otherwise(category: str) -> None:
+    captured = {
+        n for name in ("captured-train", "captured-test") for n in (FIRST_OBJECT[name], FIRST_OBJECT[name] + 99_999)
+    }
+    others = {first for name, first in FIRST_OBJECT.items() if not name.startswith("captured")}
+    assert all(number in OTHER_MAKES for number in captured)
+    assert not any(number in OTHER_MAKES or number + 99_999 in OTHER_MAKES for number in others)
+    makes = {len(make_furniture(category, number).parts) for number in OTHER}
+    assert len(makes) > 3, "too few ways of being put together"
+    models = [make_object(category, number) for number in OTHER]
+    assert len({np.round(model.mesh.vertices, 3).tobytes() for model in models}) == len(OTHER)
+    assert furniture_of(models[3].id).model.id == f"{category}-600003"
 
 
 def test_thin_parts_are_there() -> None:

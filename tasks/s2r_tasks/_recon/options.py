@@ -149,7 +149,7 @@ _TINY: Mapping[str, Any] = {
     },
     "vae_train": {"steps": 850, "batch": 6, "lr": 3e-3, "ema": 0.99, "precision": "fp32"},
     "pretrain": {"steps": 750, "batch": 8, "lr": 2e-3, "ema": 0.99, "precision": "fp32"},
-    "finetune": {"steps": 150, "batch": 8, "lr": 1e-4, "ema": 0.97, "precision": "fp32"},
+    "finetune": {"steps": 150, "batch": 8, "lr": 6e-4, "ema": 0.97, "precision": "fp32"},
     "steps": 1,
     "score": {"volume": 16_384, "resolution": 64, "points": 10_000},
 }

@@ -10,12 +10,24 @@ from s2r_bench.worlds.mini.furniture.bed import bed
 from s2r_bench.worlds.mini.furniture.cabinet import cabinet
 from s2r_bench.worlds.mini.furniture.chair import chair
 from s2r_bench.worlds.mini.furniture.dice import Dice
+from s2r_bench.worlds.mini.furniture.other_makes import OTHER_MAKERS
 from s2r_bench.worlds.mini.furniture.parts import occupancy
 from s2r_bench.worlds.mini.furniture.shelf import shelf
 from s2r_bench.worlds.mini.furniture.sofa import sofa
 from s2r_bench.worlds.mini.furniture.table import table
 
-__all__ = ["KINDS", "FurnitureModel", "Kind", "furniture_of", "make_furniture", "make_object", "occupancy"]
+__all__ = [
+    "KINDS",
+    "OTHER_MAKES",
+    "FurnitureModel",
+    "Kind",
+    "furniture_of",
+    "make_furniture",
+    "make_object",
+    "occupancy",
+]
+
+OTHER_MAKES = range(600_000, 800_000)  # numbers whose furniture is of makes that no other number has
 
 _MAKERS: dict[str, Callable[[Dice], Assembly]] = {
     "chair": chair,
@@ -28,7 +40,7 @@ _MAKERS: dict[str, Callable[[Dice], Assembly]] = {
 
 
 def make_furniture(category: str, seed: int) -> FurnitureModel:
-    """The piece of furniture number `seed` of a category, with its convex parts.
+    """The piece of furniture number `seed` of a category, with its convex parts; the number decides its make too.
 
     Object frame: y up, floor at y = 0, centred in x and z, front towards +z, metres.
 
@@ -37,7 +49,8 @@ def make_furniture(category: str, seed: int) -> FurnitureModel:
     """
     if category not in _MAKERS:
         raise UsageError(f"there is no furniture category {category!r}; there are: {', '.join(CATEGORIES)}")
-    return _MAKERS[category](Dice(rng_of("furniture", category, seed))).finished(category, seed)
+    makers = OTHER_MAKERS if seed in OTHER_MAKES else _MAKERS
+    return makers[category](Dice(rng_of("furniture", category, seed))).finished(category, seed)
 
 
 def make_object(category: str, seed: int) -> CadModel:
