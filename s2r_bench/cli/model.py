@@ -7,7 +7,6 @@ import typer
 
 from s2r_bench.cli import common
 from s2r_bench.cli.session import Session
-from s2r_bench.errors import UsageError
 
 
 def add_to(model: typer.Typer) -> None:
@@ -15,7 +14,10 @@ def add_to(model: typer.Typer) -> None:
     common.command(
         model,
         "convert",
-        examples=["s2r-bench model convert stage1_main.ckpt released/ --stage2 stage2_main.ckpt"],
+        examples=[
+            "s2r-bench model convert stage1_main.ckpt released/ --stage2 stage2_main.ckpt --scenes train.lst",
+            "s2r-bench model convert stage1_main.ckpt released/ --set stage.diffusion.steps=20",
+        ],
     )(convert)
 
 
@@ -25,18 +27,20 @@ def convert(
     destination: Annotated[Path, typer.Argument(help="A new folder.")],
     stage2: Annotated[Path | None, typer.Option("--stage2", help="The checkpoint of stage II.", metavar="FILE")] = None,
     method: Annotated[str, typer.Option("--method", "-m", help="Whose layout is written.")] = "ours",
+    scenes: Annotated[
+        Path | None,
+        typer.Option("--scenes", help="Its train.lst: the scenes that it may not be scored on.", metavar="FILE"),
+    ] = None,
+    set_: common.Sets = None,
 ) -> None:
-    """Convert the authors' checkpoints (ControlNet's names) into diffusers' layout; every name is accounted for."""
-    from s2r_bench import registry
+    """Convert the authors' checkpoints (ControlNet's names) into one that simulates; every name is accounted for."""
+    from s2r_bench.options import parse_set
+    from s2r_bench.steps.convert import convert as converted
 
-    module = registry.beside(registry.METHODS, "_convert", method)
-    if module is None or not hasattr(module, "convert"):
-        raise UsageError(f"--method {method}: there is no conversion to it; there is one to ours")
     sources = [source] if stage2 is None else [source, stage2]
-    told = module.convert(sources, destination)
-    session.answer(
-        {"command": "model convert", "folder": str(destination), **told}, "\n".join(_lines(told, destination))
-    )
+    told = converted(sources, destination, method, parse_set(set_ or ()), scenes)
+    document = {"command": "model convert", "folder": str(destination), **told}
+    session.answer(document, "\n".join(_lines(told, destination)))
 
 
 def _lines(told: dict[str, Any], destination: Path) -> list[str]:
@@ -46,5 +50,6 @@ def _lines(told: dict[str, Any], destination: Path) -> list[str]:
         lines.append(f"{stage['source']}: {sum(stage['used'].values())} names used ({used})")
         lines += [f"  left out: {len(names)} ({why})" for why, names in stage["left_out"].items()]
         lines += [f"  {destination / path}" for path in stage["written"]]
-    lines.append(f"note: {told['lacking']}")
+    lines += [f"note: {note}" for note in told["lacking"]]
+    lines.append(f"{destination} is a checkpoint: s2r-bench simulate --checkpoint {destination} -d ...")
     return lines

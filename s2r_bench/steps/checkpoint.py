@@ -117,12 +117,21 @@ def save_checkpoint(simulator: Simulator, folder: Path, origin: Origin) -> Path:
 def _save_into(part: Path, simulator: Simulator, origin: Origin) -> None:
     part.mkdir(parents=True)
     simulator.save(part)
-    files = {str(path.relative_to(part)): sha256(path) for path in sorted(part.rglob("*")) if path.is_file()}
-    empty = [name for name in files if (part / name).stat().st_size == 0]
+    describe(part, origin)
+
+
+def describe(folder: Path, origin: Origin) -> None:
+    """Make a folder with a method's files a checkpoint: write `simulator.json`.
+
+    Raises:
+        S2RError: a file is empty.
+    """
+    files = {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    empty = [name for name in files if (folder / name).stat().st_size == 0]
     if empty:
         raise S2RError(f"{origin.name} saved an empty file {empty[0]!r}: its checkpoint cannot be used")
     described = {"schema": SCHEMA, "version": __version__, **asdict(origin), "files": files}
-    write_json(part / FILE, described)
+    write_json(folder / FILE, described)
 
 
 def is_checkpoint(folder: Path) -> bool:

@@ -49,3 +49,23 @@ def box():
 def captured_pairs():
     """Sensor (frame, index -> frame) -> a set of pairs."""
     return Captured
+
+
+@pytest.fixture(scope="session")
+def networks():
+    """What a checkpoint of the authors' release holds, small: see `release.made_networks`."""
+    from release import made_networks
+
+    return made_networks()
+
+
+@pytest.fixture
+def files(networks, tmp_path):
+    """Checkpoints of both stages as the release saves them."""
+    import torch
+    from release import released
+
+    paths = [tmp_path / "stage1_main.ckpt", tmp_path / "stage2_main.ckpt"]
+    for stage, path in enumerate(paths):
+        torch.save({"state_dict": released(networks, stage), "epoch": 19, "global_step": 20000}, path)
+    return paths

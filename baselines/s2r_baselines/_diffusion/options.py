@@ -13,7 +13,8 @@ class NetOptions(Options):
 
     Attributes:
         pretrained: hub id or folder of a Stable Diffusion checkpoint in diffusers' layout (`unet/`, `vae/`);
-            "S2R_SD21" = what that environment variable names; "" builds the networks below from random weights.
+            "S2R_SD21" = what that environment variable names; "checkpoint:NAME" = the folder NAME of the simulator's
+            own checkpoint (converted ones have it); "" builds the networks below from random weights.
         channels: block widths of the UNet (and of its control encoder).
         layers: residual blocks a level.
         attention: number of the deepest levels that have self-attention (0 = none); ignored with `pretrained`.
@@ -52,6 +53,10 @@ class CodeOptions(Options):
             codec the condition is what the codec can carry).
         max_residual_m: captures farther than this from the clean depth count as missing (official: 0.5).
         upscale: nearest-neighbour enlargement before the codec and its exact inverse after it.
+        channels: of the "kl" codec. "validity": the value in two and validity in the third. "alike": the value in all
+            three, as the authors' release has it (`_diffusion/alike.py`); then no holes are made.
+        side: pixels of the shorter side that maps are resized to before the codec, bilinearly, and back after it
+            (release: 512 from 192); 0 = by `upscale`.
     """
 
     latent: Literal["s2d", "kl"] = "s2d"
@@ -68,6 +73,8 @@ class CodeOptions(Options):
     geometry: bool = True
     max_residual_m: float = Field(0.2, gt=0)
     upscale: int = Field(1, ge=1)
+    channels: Literal["validity", "alike"] = "validity"
+    side: int = Field(0, ge=0)
 
 
 class DiffusionOptions(Options):
@@ -115,6 +122,8 @@ class StageOptions(Options):
     @model_validator(mode="after")
     def _fits_together(self) -> "StageOptions":
         code, net = self.code, self.net
+        if code.side and code.upscale > 1:
+            raise ValueError("maps are resized by code.side or by code.upscale, not by both")
         if code.latent == "kl":
             if not net.pretrained:
                 raise ValueError(
@@ -122,6 +131,12 @@ class StageOptions(Options):
                 )
             if code.whiten or code.geometry or self.diffusion.detail:
                 raise ValueError("the kl codec goes with code.whiten, code.geometry and diffusion.detail = false")
+            if code.channels == "alike" and (code.calibrate or self.diffusion.mask == "mean"):
+                raise ValueError(
+                    "code.channels=alike has no validity: it goes with code.calibrate=false and diffusion.mask=draw"
+                )
+        elif code.channels == "alike" or code.side:
+            raise ValueError("code.channels=alike and code.side are for code.latent=kl")
         elif self.crop % (code.s2d_factor * 2 ** (len(net.channels) - 1)):
             raise ValueError(f"crop must be a multiple of s2d_factor * 2^(levels - 1), not {self.crop}")
         return self

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from s2r_baselines._diffusion.alike import map_code, refilled
 from s2r_baselines._diffusion.constants import (
     CALIBRATION_PAIRS,
     CODE_SAMPLE_PAIRS,
@@ -23,6 +24,7 @@ from s2r_baselines._diffusion.maps import MapCode
 from s2r_baselines._diffusion.nets import Denoiser, shared_vae
 from s2r_baselines._diffusion.noise import NoiseProcess
 from s2r_baselines._diffusion.options import StageOptions
+from s2r_baselines._diffusion.sizes import enlarged, reduced
 from s2r_baselines._diffusion.together import ItemByItem
 from s2r_bench.depth_code import ResidualCode
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
@@ -43,7 +45,8 @@ class Stage:
     Args:
         options: networks, codes, noise process, training.
         residual: whether it generates the residual (paper) or the captured depth itself.
-        earlier: maps of the stage before that are appended to the condition: 0 for a first stage, else 2.
+        earlier: maps of the stage before that are appended to the condition: 0 for a first stage, else as many as it
+            draws (`alike.drawn_maps`).
         device: where it computes.
     """
 
@@ -87,13 +90,13 @@ class Stage:
             weights: for each pair, (H, W) loss weights of the re-weighting; None = 1.
         """
         if self.maps is None:
-            code, probe = self.options.code, MapCode(self.options.code, None)
+            code, probe = self.options.code, map_code(self.options.code, None)
             residual = (
                 fitted_residual(probe, pairs, code.spread, code.residual_form, by_range=code.by_range)
                 if self.uses_residual
                 else None
             )
-            self.maps = MapCode(code, residual, camera_levels(pairs) if code.levels else None)
+            self.maps = map_code(code, residual, camera_levels(pairs) if code.levels else None)
         items = _Items(self, pairs, earlier, weights, None if workdir is None else workdir / "latents")
         if self.options.code.whiten and self.whitening is None:
             self.whitening = items.fit_whitening()
@@ -118,18 +121,18 @@ class Stage:
         generators: Sequence[torch.Generator],
         earlier: Sequence[Tensor] | None = None,
     ) -> list[Tensor]:
-        """Target maps (2, H, W) on the CPU of each frame: a draw decided by frame and generator alone.
+        """Drawn maps (2 or 3, H, W: `alike.drawn_maps`) on the CPU of each frame, decided by frame and generator alone.
 
         Args:
             frames: of any sizes.
             generators: one a frame.
-            earlier: (2, H, W) maps of the stage before, one a frame; None for a first stage.
+            earlier: maps that the stage before drew, one a frame; None for a first stage.
         """
         if self.denoiser is None or self.maps is None:
             raise NotFittedError("the stage has neither been fitted nor loaded")
         before = [None] * len(frames) if earlier is None else earlier
         padded = [
-            _pad(_enlarge(self.condition(frame, maps), self.options.code.upscale), self._multiple())
+            _pad(self.enlarged_condition(frame, maps), self._multiple())
             for frame, maps in zip(frames, before, strict=True)
         ]
         found: dict[int, Tensor] = {}
@@ -139,7 +142,7 @@ class Stage:
         return [self._cut(found[i], frame) for i, frame in enumerate(frames)]
 
     def _drawn_together(self, padded: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Target maps (B, 2, H, W) for padded condition maps (B, C, H, W), not yet calibrated.
+        """Drawn maps (B, 2 or 3, H, W) for padded condition maps (B, C, H, W), not yet calibrated.
 
         Always as many as `together` go through the networks, if need be the last one again and again: how sums are
         rounded hangs on their number.
@@ -167,10 +170,10 @@ class Stage:
         return maps[:count]
 
     def _cut(self, maps: Tensor, frame: DepthFrame) -> Tensor:
-        """Calibrated maps (2, H, W) in the frame's own size."""
-        height, width = frame.size
-        maps = self.calibration.apply(maps)
-        return maps[:, :: self.options.code.upscale, :: self.options.code.upscale][:, :height, :width].contiguous()
+        """Calibrated maps (2 or 3, H, W) in the frame's own size."""
+        if self.options.code.channels == "validity":
+            maps = self.calibration.apply(maps)
+        return reduced(maps, frame.size, self.options.code).contiguous()
 
     def depth(self, frame: DepthFrame, maps: Tensor) -> np.ndarray:
         """Metres (H, W) of drawn maps."""
@@ -192,8 +195,17 @@ class Stage:
         own = self.maps.condition(frame)
         return own if earlier is None else torch.cat([own, earlier])
 
+    def enlarged_condition(self, frame: DepthFrame, earlier: Tensor | None) -> Tensor:
+        """Condition maps as the codec takes them: resized as the options say."""
+        maps = self.condition(frame, earlier)
+        code = self.options.code
+        large = enlarged(maps, code)
+        if code.channels == "alike" and code.side:
+            large = torch.cat([refilled(maps[:1], large[:1]), large[1:]])
+        return large
+
     def encode_target(self, maps: Tensor) -> Tensor:
-        """(B, 2, H, W) target maps -> latents (B, L, h, w)."""
+        """(B, 1 or 2, H, W) target maps -> latents (B, L, h, w)."""
         latents = self.codec.encode(maps)
         return latents if self.whitening is None else self.whitening.apply(latents)
 
@@ -212,10 +224,9 @@ class Stage:
         for index in spaced(len(pairs), CODE_SAMPLE_PAIRS):
             pair = pairs[index]
             target, _ = self.maps.target(pair)
-            upscale, (height, width) = self.options.code.upscale, pair.clean.size
-            padded = _pad(_enlarge(target, upscale), self._multiple())[None].to(self.device)
+            padded = _pad(enlarged(target, self.options.code), self._multiple())[None].to(self.device)
             maps = self.decode_target(self.encode_target(padded))[0].cpu()
-            back = self.maps.decode(pair.clean, maps[:, ::upscale, ::upscale][:, :height, :width])
+            back = self.maps.decode(pair.clean, reduced(maps, pair.clean.size, self.options.code))
             seen = self.maps.seen(pair).numpy() & (back > 0)
             off.append(np.abs(back - pair.captured.depth)[seen])
             edge.append(_near_edges(pair.clean.depth)[seen])
@@ -255,7 +266,7 @@ class Stage:
         note = read_json(folder / "stage.json")
         residual = ResidualCode.from_dict(note["residual"]) if note["residual"] else None
         levels = note.get("levels")
-        self.maps = MapCode(self.options.code, residual, None if levels is None else tuple(levels))
+        self.maps = map_code(self.options.code, residual, None if levels is None else tuple(levels))
         self.calibration = Calibration(**note["calibration"])
         if self.options.code.whiten:
             constants = read_tensors(folder / "whitening.safetensors")
@@ -421,9 +432,9 @@ class _Items:
         target, weight = stage.maps.target(pair)
         if self.weights is not None:
             weight = weight * self.weights[index]
-        condition = stage.condition(pair.clean, None if self.earlier is None else self.earlier[index])
-        upscale = stage.options.code.upscale
-        return _enlarge(condition, upscale), _enlarge(target, upscale), _enlarge(weight, upscale)
+        condition = stage.enlarged_condition(pair.clean, None if self.earlier is None else self.earlier[index])
+        code = stage.options.code
+        return condition, enlarged(target, code), enlarged(weight, code)
 
     def _latents(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         names = ("condition", "target", "weight")
@@ -493,14 +504,10 @@ def _pad(maps: Tensor, multiple: int) -> Tensor:
     return nn.functional.pad(maps[None], (0, right, 0, down), mode="replicate")[0] if down or right else maps
 
 
-def _enlarge(maps: Tensor, factor: int) -> Tensor:
-    return maps.repeat_interleave(factor, -1).repeat_interleave(factor, -2) if factor > 1 else maps
-
-
 def _codec(options: StageOptions, device: torch.device) -> Codec:
     if options.code.latent == "s2d":
         return SpaceToDepth(options.code.s2d_factor)
-    return KLCodec(shared_vae(options.net.pretrained, device))
+    return KLCodec(shared_vae(options.net.pretrained, device), alike=options.code.channels == "alike")
 
 
 def draw_generator(view: int, session: int, stage: int) -> torch.Generator:

@@ -6,7 +6,8 @@ from typing import Any
 from s2r_bench.plan import Stored, Training
 
 FLOAT, HALF = 4, 2  # bytes
-TARGET_MAPS = 2
+DRAWN_MAPS = {"validity": 2, "alike": 3}
+ASPECT = 3 / 4  # of frames, where only their number of pixels is known
 LATENT = 4  # channels of Stable Diffusion's autoencoder, whose cells are 8 pixels wide
 CELL = 8
 MOVED = 514_000_000 + 364_080_000  # decoder of Stable Diffusion 2.1's UNet, and the control encoder
@@ -31,7 +32,7 @@ def stored_of(options: Any, stages: int, facts: Mapping[str, int]) -> list[Store
     frames, pixels = facts.get("pairs"), facts.get("pixels")
     if not pixels:
         return found
-    cells = pixels * options.code.upscale**2 // CELL**2
+    cells = _pixels_of_codec(options.code, pixels) // CELL**2
     for number in range(1, stages + 1):
         # condition (two from the second stage on), target, and one map of weights
         channels = LATENT * (2 if number == 1 else 3) + 1
@@ -40,6 +41,11 @@ def stored_of(options: Any, stages: int, facts: Mapping[str, int]) -> list[Store
             Stored(f"latents of a frame, stage {number}", channels * cells * HALF, frames, passing=True, note=told)
         )
     if stages > 1:
-        draws = TARGET_MAPS * pixels * FLOAT
+        draws = DRAWN_MAPS[options.code.channels] * pixels * FLOAT
         found.append(Stored("draws of a stage for a frame", draws, frames and frames * (stages - 1), passing=True))
     return found
+
+
+def _pixels_of_codec(code: Any, pixels: int) -> int:
+    """Pixels of a frame as the codec sees it; `code.side` is that of a frame of 4 to 3."""
+    return round(code.side**2 / ASPECT) if code.side else int(pixels * code.upscale**2)

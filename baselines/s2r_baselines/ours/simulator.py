@@ -1,5 +1,6 @@
 """Stable-Sim2Real behind the simulator interface: stages, discriminators and weights in order, each resumable."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -9,6 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from s2r_baselines._diffusion.alike import drawn_maps
+from s2r_baselines._diffusion.nets import OWN_BASE
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_baselines._diffusion.presets import STAGE_PRESETS
 from s2r_baselines._diffusion.stage import Stage, draw_generator
@@ -68,6 +71,7 @@ class StableSim2Real:
             raise TypeError(f"ours takes OursOptions, not {type(options).__name__}")
         self.options: OursOptions = options
         self.device = device
+        self.base: Path | None = None  # the checkpoint's own base networks, of one that holds them
         self.stages: list[Stage] = []
         self.discriminators: list[list[PatchDiscriminator]] = []  # a list for each gap between stages, one a fold
 
@@ -151,6 +155,8 @@ class StableSim2Real:
             raise NotFittedError("there is nothing to save: ours has not been trained")
         for number, stage in enumerate(self.stages, start=1):
             stage.save(folder / f"stage{number}")
+        if self.base is not None:
+            shutil.copytree(self.base, folder / self.base.name, dirs_exist_ok=True)
         write_json(folder / "ours.json", {"discriminators": [len(networks) for networks in self.discriminators]})
         for gap, networks in enumerate(self.discriminators, start=1):
             for fold, network in enumerate(networks):
@@ -159,6 +165,8 @@ class StableSim2Real:
     def load(self, folder: Path) -> None:
         """Become what `save` wrote there."""
         self.stages, self.discriminators = [], []
+        named = self.options.stage.net.pretrained
+        self.base = folder / named.removeprefix(OWN_BASE) if named.startswith(OWN_BASE) else None
         for number in range(1, self.options.stages + 1):
             stage = self._new_stage(number)
             stage.load(folder / f"stage{number}")
@@ -179,8 +187,12 @@ class StableSim2Real:
         return [max(1, round(first * share)) for share in shares]
 
     def _new_stage(self, number: int) -> Stage:
-        earlier = 0 if number == 1 else 2
-        return Stage(self.options.stage, residual=self.options.residual, earlier=earlier, device=self.device)
+        options = self.options.stage
+        if self.base is not None:
+            net = options.net.model_copy(update={"pretrained": str(self.base)})
+            options = options.model_copy(update={"net": net})
+        earlier = 0 if number == 1 else drawn_maps(options.code)
+        return Stage(options, residual=self.options.residual, earlier=earlier, device=self.device)
 
     def _warm(self) -> bool:
         chosen = self.options.later_start
