@@ -24,22 +24,18 @@ from s2r_bench.cad import read_models
 from s2r_bench.data.clouds import content_digest
 from s2r_bench.data.lasa.objects import PlacedObject, read_placed
 from s2r_bench.data.lasa.pairs import LISTS, OBJECTS
+from s2r_bench.data.lasa.sights import kept_sights, moved
 from s2r_bench.data.lasa.split import VALIDATION_SCENES, WHY
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.files import read_json
 from s2r_bench.geometry.render import RayScene
 from s2r_bench.seeds import rng_of
+from s2r_bench.shelf import Shelf
 from s2r_bench.steps.code import code_of
-from s2r_bench.types import CATEGORIES, CadModel, DepthFrame, FloatArray, Mesh
+from s2r_bench.types import CATEGORIES, CadModel, DepthFrame, Mesh
 from s2r_bench.worlds.base import ObjectSplit
 from s2r_bench.worlds.custom import PairFolderWorld, PairWorldOptions
 from s2r_bench.worlds.pair_folder import FolderPairs, FrameEntry
-
-FARTHEST_M = 5.0  # of an object's middle
-IN_SIGHT = 0.4  # share of a box's grid that must lie within the image
-GRID = 10  # points along a side of it
-FEWEST_PIXELS = 100  # captured points in the box
-MARGIN = 1.2  # boxes are so much longer when points are looked for in them
 
 
 class LasaOptions(PairWorldOptions):
@@ -66,6 +62,7 @@ class LasaWorld(PairFolderWorld):
         super().__init__("lasa", folder, preset, home, options)
         prepared = [home / "data" / name for name in ("shapenet", "abo", "3d-future")]
         given = [] if options.cads else [place for place in prepared if (place / "index.csv").is_file()]
+        self._shelf = Shelf(home / "shelf")
         self._corpora = given or ([self._cads] if self._cads else [])
         if options.split == "published":
             self._splits = published_splits(folder, self._cameras.entries)
@@ -173,35 +170,23 @@ class LasaWorld(PairFolderWorld):
         return {scene: sorted(entries, key=_time) for scene, entries in found.items()}
 
     @cached_property
-    def _sights(self) -> dict[str, list[str]]:
+    def _sights(self) -> dict[str, dict[str, list[str]]]:
         return {}
+
+    @cached_property
+    def _objects_of(self) -> dict[str, list[PlacedObject]]:
+        found: dict[str, list[PlacedObject]] = {}
+        for one in self._placed.values():
+            found.setdefault(one.scene, []).append(one)
+        return found
 
     def _in_sight(self, one: PlacedObject) -> list[str]:
         """Names of the frames that see an object, in order of time."""
-        if one.id not in self._sights:
-            bounds = one.model().mesh.bounds
-            seen = [
-                entry.name
-                for entry in self._frames_of.get(one.scene, [])
-                if is_in_sight(bounds, one.object_from_scene @ entry.world_from_cam, entry.K, self._cameras.size)
-            ]
-            self._sights[one.id] = self._with_points(one, bounds, seen)
-        return self._sights[one.id]
-
-    def _with_points(self, one: PlacedObject, bounds: FloatArray, names: list[str]) -> list[str]:
-        """Those of the frames that captured enough points of it."""
-        if not names:
-            return []
-        from s2r_bench.geometry.crop import grown_box, inside_box
-        from s2r_bench.geometry.points import world_points
-
-        pairs, box = FolderPairs(self.folder, names=names, cameras=self._cameras), grown_box(bounds, MARGIN)
-        kept = []
-        for index, name in enumerate(names):
-            points = world_points(_moved(pairs[index].captured, one))
-            if int(inside_box(points, box).sum()) > FEWEST_PIXELS:
-                kept.append(name)
-        return kept
+        scene = one.scene
+        if scene not in self._sights:
+            entries, objects = self._frames_of.get(scene, []), self._objects_of[scene]
+            self._sights[scene] = kept_sights(self._shelf, self.folder, self._cameras, scene, entries, objects)
+        return self._sights[scene][one.id]
 
     def _seen(self, one: PlacedObject, views: int, *, captured: bool) -> tuple[DepthFrame, ...]:
         names = spread(self._in_sight(one), views)
@@ -209,7 +194,7 @@ class LasaWorld(PairFolderWorld):
             return ()
         pairs = FolderPairs(self.folder, names=names, step=self.step, cameras=self._cameras)
         found = [pairs[index].captured if captured else pairs[index].clean for index in range(len(pairs))]
-        return tuple(_moved(frame, one) for frame in found)
+        return tuple(moved(frame, one) for frame in found)
 
     def _lender(self, model: CadModel, seed: int) -> PlacedObject:
         """A captured training object of the category, drawn by the seed."""
@@ -259,27 +244,6 @@ def published_splits(folder: Path, known: Collection[str]) -> dict[str, list[str
     return {"train": train, "val": val, "test": val}
 
 
-def is_in_sight(bounds: FloatArray, object_from_cam: FloatArray, K: FloatArray, size: tuple[int, int]) -> bool:
-    """Whether a camera sees enough of a box.
-
-    Args:
-        bounds: (2, 3) of the object, in its frame.
-        object_from_cam: (4, 4) pose of the camera in that frame.
-        K: (3, 3) intrinsics.
-        size: (height, width).
-    """
-    steps = [np.linspace(low, high, GRID) for low, high in bounds.T]
-    grid = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 3)
-    cam = (grid - object_from_cam[:3, 3]) @ object_from_cam[:3, :3]
-    if not 0 < float(cam[:, 2].mean()) <= FARTHEST_M:
-        return False
-    front = cam[cam[:, 2] > 0.05]
-    pixels = front @ K.T
-    u, v = pixels[:, 0] / pixels[:, 2], pixels[:, 1] / pixels[:, 2]
-    inside = (u >= 0) & (u <= size[1] - 1) & (v >= 0) & (v <= size[0] - 1)
-    return int(inside.sum()) >= IN_SIGHT * len(grid)
-
-
 def spread(names: Sequence[str], views: int) -> list[str]:
     """At most `views` of the names, evenly spaced.
 
@@ -289,13 +253,6 @@ def spread(names: Sequence[str], views: int) -> list[str]:
     if len(names) <= views:
         return list(names)
     return [names[round(place)] for place in np.linspace(0, len(names) - 1, views)]
-
-
-def _moved(frame: DepthFrame, one: PlacedObject) -> DepthFrame:
-    """The frame in the frame of an object."""
-    pose = one.object_from_scene @ frame.world_from_cam
-    # two objects of a room share frames, so the object stands in the id
-    return DepthFrame(frame.depth, frame.K, pose, frame.scene, one.id, frame.frame)
 
 
 def _longest(mesh: Mesh) -> float:

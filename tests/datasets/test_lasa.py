@@ -221,6 +221,104 @@ def test_an_object_stands_where_its_captures_lie(home) -> None:
         assert [frame.id for frame in clean] == [frame.id for frame in frames]
 
 
+def in_sight(home) -> dict[str, list[str]]:
+    """Object -> frames that see it, of a world that has just been opened."""
+    world = open_world("lasa", home=home)
+    return {one.id: world._in_sight(one) for one in world._placed.values()}
+
+
+def one_by_one(home) -> dict[str, list[str]]:
+    """The same by the rule as it stands in the docstring, object after object, capture after capture."""
+    folder = home / "data" / "lasa"
+    cameras, found = read_cameras(folder), {}
+    for one in objects.read_placed(folder / "objects"):
+        low, high = one.model().mesh.bounds
+        middle, half = (low + high) / 2, (high - low) / 2
+        seen = []
+        for entry in cameras.entries.values():
+            cam_from_object = np.linalg.inv(one.object_from_scene @ entry.world_from_cam)
+            steps = [np.linspace(a, b, 10) for a, b in zip(low, high, strict=True)]
+            grid = np.array([(x, y, z, 1) for x in steps[0] for y in steps[1] for z in steps[2]])
+            cam = (grid @ cam_from_object.T)[:, :3]
+            u, v = (cam @ entry.K.T)[:, :2].T / cam[:, 2]
+            within = (cam[:, 2] > 0.05) & (u >= 0) & (v >= 0) & (u <= 191) & (v <= 191)
+            if entry.scene != one.scene or not 0 < cam[:, 2].mean() <= 5 or within.mean() < 0.4:
+                continue
+            depth = read_depth(folder / "captured" / f"{entry.name}.png").astype(np.float64)
+            rows, columns = np.nonzero(depth)
+            z = depth[rows, columns]
+            rays = np.stack([columns, rows, np.ones(len(rows))]) * z
+            points = np.linalg.inv(cam_from_object) @ np.vstack([np.linalg.inv(entry.K) @ rays, np.ones(len(rows))])
+            if (np.abs(points[:3].T - middle) <= 1.2 * half).all(1).sum() > 100:
+                seen.append(entry.name)
+        found[one.id] = sorted(seen, key=lambda name: int(name.rpartition("_")[2]))
+    return found
+
+
+@pytest.fixture
+def own_home(home, tmp_path) -> Path:
+    return Path(shutil.copytree(home / "data", tmp_path / "own" / "data").parent)
+
+
+def test_frames_that_see_an_object_are_found_once_and_read_back(own_home, monkeypatch) -> None:
+    found = in_sight(own_home)
+    assert found == one_by_one(own_home)
+    assert all(found.values())
+    assert len(list((own_home / "shelf" / "lasa-sights").glob("*/done.json"))) == len(SCENES)
+
+    def again(*_: object) -> None:
+        raise AssertionError("they are kept")
+
+    monkeypatch.setattr("s2r_bench.data.lasa.sights.sights", again)
+    assert in_sight(own_home) == found
+
+
+def _blinded(folder: Path, name: str) -> None:
+    write_png(folder / "captured" / name, np.zeros((192, 192)))
+
+
+def _turned_away(folder: Path, name: str) -> None:
+    raw = json.loads((folder / "cameras.json").read_text())
+    pose = np.array(raw["cam_to_world"][name.removesuffix(".png")])
+    pose[:3, :3] = pose[:3, :3] @ np.diag([1, -1, -1])
+    raw["cam_to_world"][name.removesuffix(".png")] = pose.tolist()
+    (folder / "cameras.json").write_text(json.dumps(raw))
+
+
+@pytest.mark.parametrize("harm", [_blinded, _turned_away])
+def test_a_changed_room_is_looked_at_again(own_home, harm) -> None:
+    folder = own_home / "data" / "lasa"
+    before = in_sight(own_home)
+    name = before["41418162_chair_a1"][0]
+    harm(folder, f"{name}.png")
+    after = in_sight(own_home)
+    assert name not in after["41418162_chair_a1"]
+    assert after["42444499_chair_a1"] == before["42444499_chair_a1"]
+    assert len(list((own_home / "shelf" / "lasa-sights").glob("*/done.json"))) == len(SCENES) + 1  # one room anew
+
+
+def test_a_moved_object_is_looked_for_again(own_home) -> None:
+    folder = own_home / "data" / "lasa" / "objects"
+    before = in_sight(own_home)
+    placed = json.loads((folder / "placed.json").read_text())
+    placed["41418162_chair_a1"]["object_from_scene"][0][3] += 50
+    (folder / "placed.json").write_text(json.dumps(placed))
+    after = in_sight(own_home)
+    assert after.pop("41418162_chair_a1") == []
+    before.pop("41418162_chair_a1")
+    assert after == before
+
+
+def test_a_mesh_that_was_written_anew_is_looked_at_again(own_home) -> None:
+    before = in_sight(own_home)
+    path = own_home / "data" / "lasa" / "objects" / "chair" / "41418162_chair_a1.npz"
+    with np.load(path) as arrays:
+        vertices, faces = arrays["V"] + np.float32(50), arrays["F"]
+    np.savez_compressed(path, V=vertices, F=faces)
+    assert before["41418162_chair_a1"]
+    assert in_sight(own_home)["41418162_chair_a1"] == []
+
+
 def test_the_placed_mesh_is_the_one_of_the_scene() -> None:
     from s2r_bench.types import Mesh
 
