@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import re
 import sys
 from pathlib import Path
 
@@ -86,17 +87,17 @@ def test_functions_are_short(room):
     assert long == []
 
 
-# a reader of a format that others chose, which refuses whatever is not a plain value
-READS_PICKLES = ROOMS["s2r_tasks"] / "_occo" / "data" / "point_bert.py"
+# writes a format that others chose; what others wrote is walked by s2r_bench/data/plain_pickle.py, without pickle
+WRITES_PICKLES = ROOMS["s2r_tasks"] / "_occo" / "data" / "point_bert.py"
 
 
 def test_no_pickle():
-    assert "def find_class" in READS_PICKLES.read_text(encoding="utf-8")
     for room in ROOMS:
         for path in sources(room):
             text = path.read_text(encoding="utf-8")
-            assert "import pickle" not in text or path == READS_PICKLES
+            assert not re.search(r"(import|from) pickle\b", text) or path == WRITES_PICKLES
             assert "pickle.load" not in text
+            assert "Unpickler" not in text
             assert "allow_pickle=True" not in text
             for call in ast.walk(ast.parse(text)):
                 if isinstance(call, ast.Call) and ast.unparse(call.func) == "torch.load":

@@ -28,8 +28,8 @@ from s2r_bench.cad.formats import parse_mesh, read_mesh
 from s2r_bench.cad.frame import standing
 from s2r_bench.data.checks.finding import Finding, error, refuse_errors, warning
 from s2r_bench.data.claim import claim, release
-from s2r_bench.data.lasa.plain import read_plain
 from s2r_bench.data.pairing import Progress, pose_of_text
+from s2r_bench.data.plain_pickle import read_object_array
 from s2r_bench.data.trees import Reader, read_tree
 from s2r_bench.errors import DataError
 from s2r_bench.files import read_json, whole, write_json, write_text
@@ -291,7 +291,7 @@ def _boxes_wrong(tree: RawTree) -> Iterator[Finding]:
 def _boxes_of(tree: RawTree, scene: str) -> dict[str, FloatArray]:
     """Uid -> (7,) box."""
     name, read = tree.boxes[scene]
-    found = read_plain(read(), str(tree.source / name))
+    found = read_object_array(read(), str(tree.source / name))
     try:
         boxes = np.asarray(found["bboxes"], dtype=np.float64).reshape(-1, 7)
         uids = [str(uid) for uid in found["uids"]]
