@@ -34,6 +34,7 @@ from s2r_bench.worlds.pair_folder import write_depth
 MARGIN = 1.2  # of the box that is cut out: LASA's
 TRUNCATION_VOXELS = 4.0  # 4 cm at 1 cm voxels: the paper's fusion
 NEAR_STD = 0.07  # of labelled points near the surface, object frame: DisCo's
+LABEL_SEED = 0  # that of `recon`: alike asked for, files are shared
 SURFACE_POINTS = 2048  # at which is asked how much of the object was seen
 
 SceneKind = Literal["alone", "room"]
@@ -57,6 +58,7 @@ class ScanSettings:
         rule: which views count, where other things may hide the object.
         margin: side of the cut-out over the side of the CAD's box.
         occupancy: labelled points written of each kind (in the cube, near the surface, on it); 0: none.
+        labels: where labels are kept by the mesh's content, whatever is scanned of it; None: nowhere.
     """
 
     seed: int
@@ -71,6 +73,7 @@ class ScanSettings:
     rule: ViewRule = field(default_factory=ViewRule)
     margin: float = MARGIN
     occupancy: int = 0
+    labels: Path | None = None
 
     @property
     def ruled(self) -> bool:
@@ -247,11 +250,14 @@ def _mesh_into(
 
 
 def _solid_into(folder: Path, model: CadModel, target: ObjectFrame, settings: ScanSettings) -> dict[str, Any]:
-    """Write occupancy.npz, points in the object frame under DisCo's names; say how far its labels can be trusted."""
+    """Write occupancy.npz, points in the object frame under DisCo's names; say how far its labels can be trusted.
+
+    The labelled points are the mesh's own: what seed, scene or simulator it is scanned with does not move them.
+    """
     used = used_part(model.mesh)
     mesh = Mesh(target.to_object(used.vertices), used.faces)
     count, seed = settings.occupancy, seed_of(settings.seed, "occupancy", model.id)
-    labels = labelled_points(mesh, volume=count, near=count, near_std=NEAR_STD, seed=seed, folder=None)
+    labels = labelled_points(mesh, volume=count, near=count, near_std=NEAR_STD, seed=LABEL_SEED, folder=settings.labels)
     arrays = {
         "vol_points": labels.volume,
         "vol_label": labels.volume_inside,

@@ -114,7 +114,7 @@ def _models(session: Session, wanted: Wanted, fitted: "Fitted", cads: Path, out:
         fitted.simulator,
         iter_models(cads, limit=wanted.limit, chosen=None if shard.count == 1 else shard.holds),
         out,
-        _scan_settings(wanted, fitted, seed),
+        _scan_settings(wanted, fitted, seed, session.home / "shelf" / "labels"),
         shard=shard,
         workers=wanted.workers,
         method=fitted.origin.name,
@@ -154,8 +154,8 @@ def _told(report: "CorpusReport") -> str:
     return text if report.complete else f"{text}; the manifest is written when all shards are done"
 
 
-def _scan_settings(wanted: Wanted, fitted: "Fitted", seed: int) -> "ScanSettings":
-    """How CAD models are to be scanned.
+def _scan_settings(wanted: Wanted, fitted: "Fitted", seed: int, labels: Path) -> "ScanSettings":
+    """How CAD models are to be scanned; `labels` is where `recon` keeps its own too.
 
     Raises:
         DataError: intrinsics or trajectory cannot be read.
@@ -185,6 +185,7 @@ def _scan_settings(wanted: Wanted, fitted: "Fitted", seed: int) -> "ScanSettings
         rule=ViewRule(share=wanted.min_visible),
         margin=wanted.margin,
         occupancy=wanted.occupancy,
+        labels=labels,
     )
 
 

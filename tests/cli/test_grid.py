@@ -138,7 +138,7 @@ def test_cad_models_are_seen_by_the_camera_that_was_learned(cli_here, plugins, p
     assert (again["objects"], again["made"]) == (1, 0)
 
 
-def test_cad_models_stand_in_rooms_and_are_made_in_shards(cli_here, plugins, pair_folder, tmp_path):
+def test_cad_models_stand_in_rooms_and_are_made_in_shards(cli_here, plugins, pair_folder, tmp_path, home):
     (tmp_path / "models" / "table").mkdir(parents=True)
     for number in range(4):
         (tmp_path / "models" / "table" / f"cube{number}.obj").write_text(CUBE)
@@ -146,7 +146,7 @@ def test_cad_models_stand_in_rooms_and_are_made_in_shards(cli_here, plugins, pai
     (tmp_path / "camera.json").write_text(json.dumps(camera))
     words = ["simulate", "-m", plugins / "dummy.py", "-d", tmp_path / "models", "--trained-on", pair_folder]
     words += ["--views", "2", "--preset", "smoke", "--intrinsics", tmp_path / "camera.json", "--voxel", "0.03"]
-    words += ["--scene", "room", "-o", tmp_path / "out"]
+    words += ["--scene", "room", "--occupancy", "50", "-o", tmp_path / "out"]
     first = json.loads(cli_here(*words, "--shard", "1/2", "--json")[1])
     assert (first["complete"], (tmp_path / "out" / "manifest.json").exists()) == (False, False)
     code, out, err = cli_here(*words, "--shard", "2/2")
@@ -155,6 +155,7 @@ def test_cad_models_stand_in_rooms_and_are_made_in_shards(cli_here, plugins, pai
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert (manifest["scene"], manifest["counts"]["objects"]) == ("room", 4)
     assert 0 < first["made"] < 4
+    assert len(list((home / "shelf" / "labels").glob("*.npz"))) == 1  # one mesh under four names
     assert (tmp_path / "out" / "contact_sheet.png").is_file()
 
 

@@ -241,6 +241,48 @@ def test_a_room_scan_keeps_what_stands_in_the_box_and_says_what_it_is(finished):
     (out / "contact_sheet.png").unlink()
 
 
+def test_labels_are_kept_by_mesh_for_every_later_scan(finished, tmp_path, monkeypatch):
+    _, out = finished
+    (chair, *_) = cads()
+    place = out / "chair" / chair.id / "occupancy.npz"
+    alone = {"scene": "alone", "fuse": False, "views": 2, "occupancy": 500, "labels": tmp_path / "labels"}
+    simulate_corpus(Bumpy(), [chair], tmp_path / "first", settings(**alone))
+    (kept,) = (tmp_path / "labels").iterdir()
+
+    def again(*_):
+        raise AssertionError("they are kept")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("s2r_bench.geometry.labels.solid_of", again)
+        # another seed, another scene, the same mesh under another name
+        simulate_corpus(Bumpy(), [chair], tmp_path / "second", settings(**alone, seed=6))
+        twin = CadModel("twin", "chair", chair.mesh)
+        report = simulate_corpus(Bumpy(), [twin], tmp_path / "third", settings(**{**alone, "scene": "room"}))
+        assert not report.failures
+        with pytest.raises(AssertionError, match="they are kept"):  # another mesh has to be labelled
+            simulate_corpus(Bumpy(), cads()[1:2], tmp_path / "other", settings(**alone))
+    first = arrays_of(tmp_path / "first" / "chair" / chair.id / "occupancy.npz")
+    for made in (place, tmp_path / "second" / "chair" / chair.id / "occupancy.npz"):
+        found = arrays_of(made)
+        assert all(np.array_equal(found[name], first[name]) for name in LABELLED)
+    assert first["points"].shape == found["points"].shape
+    assert not np.array_equal(first["points"], found["points"])  # on the surface, by the run's seed
+    assert arrays_of(tmp_path / "third" / "chair" / "twin" / "occupancy.npz").keys() == first.keys()
+    kept.write_bytes(kept.read_bytes()[:-30])  # damaged: made again
+    simulate_corpus(Bumpy(), [chair], tmp_path / "fourth", settings(**alone, seed=7))
+    assert np.array_equal(
+        arrays_of(tmp_path / "fourth" / "chair" / chair.id / "occupancy.npz")["vol_label"], first["vol_label"]
+    )
+
+
+LABELLED = ("vol_points", "vol_label", "near_points", "near_label")
+
+
+def arrays_of(path):
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
 def test_occupancy_comes_with_the_scan_in_its_frame(finished):
     _, out = finished
     facts = json.loads((out / "table" / "table-000077" / "object.json").read_text())
