@@ -2,9 +2,8 @@
 
 import json
 
-import h5py
-import numpy as np
 import pytest
+from paper_home import write_paper_home, write_rooms, write_scans
 
 from s2r_bench.config import load_suite, rounds_of, suites
 from s2r_bench.steps.evaluate import open_task
@@ -13,30 +12,6 @@ from s2r_bench.steps.methods import find
 PAPER = ("paper-recon", "paper-cls", "paper-seg", "paper-direct")
 ARMS = ["no-sim", "cyclegan", "pix2pix", "gigagan", "sd", "ours"]
 LASA = {"paper-recon": 4, "paper-cls": 3, "paper-seg": 3, "paper-direct": 1}
-
-
-def scan_tree(folder):
-    """ScanObjectNN in its layout, small: 15 classes, 4 objects of each to learn from, 2 to test."""
-    rng = np.random.default_rng(0)
-    for name, count in (("training", 60), ("test", 30)):
-        path = folder / "h5_files" / "main_split" / f"{name}_objectdataset.h5"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(path, "w") as file:
-            file["data"] = rng.normal(size=(count, 40, 3)).astype(np.float32)
-            file["label"] = (np.arange(count) % 15).astype(np.int64)
-            file["mask"] = rng.integers(-1, 3, (count, 40)).astype(np.int32)
-
-
-def room_tree(folder):
-    """S3DIS in its layout, small: three areas of a room each."""
-    rng = np.random.default_rng(0)
-    for area in (1, 2, 3):
-        notes = folder / f"Area_{area}" / "office_1" / "Annotations"
-        notes.mkdir(parents=True)
-        for name in ("floor_1", "chair_1"):
-            rows = np.concatenate([rng.uniform(0, 1.8, (200, 3)), rng.integers(0, 256, (200, 3))], axis=1)
-            np.savetxt(notes / f"{name}.txt", rows, fmt="%.3f %.3f %.3f %d %d %d")
-    return folder
 
 
 def cells(out):
@@ -97,7 +72,7 @@ def test_one_round_is_picked(cli_here):
 
 
 def test_classification_runs_on_the_published_layout(cli_here, home):
-    scan_tree(home / "data" / "scanobjectnn")
+    write_scans(home / "data" / "scanobjectnn")
     words = ["run", "paper-cls", "-d", "mini", "--preset", "smoke", "--seeds", "1", "-m", "no-sim", "-m", "gigagan"]
     code, out, err = cli_here(*words, "--set", "task.published=false", "--json")
     found, _ = cells(out)
@@ -110,7 +85,7 @@ def test_classification_runs_on_the_published_layout(cli_here, home):
 
 
 def test_segmentation_runs_on_the_published_layout(cli_here, tmp_path):
-    room_tree(tmp_path / "s3dis")
+    write_rooms(tmp_path / "s3dis")
     words = [
         "run",
         "paper-seg",
@@ -229,7 +204,7 @@ def test_the_plan_of_classification_counts_episodes_and_the_reference(cli_here):
 
 
 def test_what_is_on_the_disk_is_found(cli_here, home):
-    scan_tree(home / "data" / "scanobjectnn")
+    write_scans(home / "data" / "scanobjectnn")
     plan = json.loads(cli_here("run", "paper-cls", "-n", "--json")[1])
     states = {need["name"]: need["state"] for need in plan["data"]}
     assert states == {"lasa": "missing", "modelnet40": "missing", "scanobjectnn": "here"}
@@ -237,3 +212,45 @@ def test_what_is_on_the_disk_is_found(cli_here, home):
     assert [need["name"] for need in plan["data"]] == ["scanobjectnn"]
     plan = json.loads(cli_here("run", "paper-cls", "-n", "--json", "--set", "task.scanobjectnn=''")[1])
     assert [need["name"] for need in plan["data"]] == ["lasa", "modelnet40"]
+
+
+# every suite with every arm, on every data set in its published layout
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A home where all data sets of the suites lie, small."""
+    return write_paper_home(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("sources"))
+
+
+HERE = {
+    "paper-recon": ["lasa", "shapenet", "abo", "3d-future"],
+    "paper-cls": ["lasa", "modelnet40", "scanobjectnn"],
+    "paper-seg": [],  # on the folder of S3DIS: simulators and shapes are the mini world's there
+    "paper-direct": ["lasa"],
+}
+REFERENCES = {
+    "paper-recon": {"empty", "mean-shape", "box"},
+    "paper-cls": {"random-init"},
+    "paper-seg": {"random-init"},
+    "paper-direct": {"floor", "ceiling"},
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_all_six_arms_are_planned_on_the_published_layouts(cli_here, home, written, name, preset):
+    home.symlink_to(written)
+    words = ["run", name, "--preset", preset, "--seeds", "1"]
+    if name == "paper-seg":
+        words += ["-d", written / "data" / "s3dis", "--set", "world.complete=false", "--set", "task.folds=[1]"]
+    code, out, err = cli_here(*words, "-n", "--json")
+    plan = json.loads(out)
+    assert code == 0, err
+    assert {need["name"]: need["state"] for need in plan["data"]} == dict.fromkeys(HERE[name], "here")
+    arms = {cell["arm"]: cell["fit"] for cell in plan["cells"]}
+    assert set(arms) == {*ARMS, *REFERENCES[name]}
+    assert {arm for arm, fit in arms.items() if fit == "to do"} == set(ARMS) - {"no-sim"}
+    assert plan["to_do"] == len(plan["cells"]) == len(arms) * (2 if name == "paper-recon" else 1)
+    assert {row["owner"] for row in plan["trainings"]} >= set(ARMS) - {"no-sim"}
+    assert not (written / "runs").exists()
