@@ -94,6 +94,27 @@ def test_without_a_list_of_scenes_it_may_not_be_scored_where_the_release_was_tra
     assert set(open_checkpoint(tmp_path / "out").origin.trained_scenes) == VALIDATION_SCENES
 
 
+def test_a_checkpoint_without_a_text_encoder_is_told_of(networks, tmp_path):
+    state = {name: one for name, one in released(networks, 0).items() if not name.startswith("cond_stage_model.")}
+    torch.save(state, tmp_path / "bare.ckpt")
+    told = convert([tmp_path / "bare.ckpt"], tmp_path / "out", "ours", SMALL)
+    assert any("no text encoder" in note for note in told["lacking"])
+    assert not (tmp_path / "out" / "sd21" / "empty_prompt.safetensors").exists()
+    clean = slope()
+    assert load_checkpoint(tmp_path / "out").simulate([clean], frame_seeds([clean], 0))[0].depth.shape == clean.size
+
+
+def test_a_draw_does_not_hang_on_what_is_drawn_beside_it(files, tmp_path):
+    convert(files, tmp_path / "out", "ours", SMALL)
+    simulator = load_checkpoint(tmp_path / "out")
+    frames = [frame(slope(far).depth, str(far)) for far in (2.0, 3.0, 4.0)]
+    seeds = frame_seeds(frames, 2)
+    together = simulator.simulate(frames, seeds)
+    for place in (2, 0, 1):
+        (alone,) = simulator.simulate(frames[place : place + 1], seeds[place : place + 1])
+        assert np.array_equal(alone.depth, together[place].depth)
+
+
 def test_what_it_is_given_wrongly_is_told_before_anything_is_written(files, tmp_path):
     with pytest.raises(UsageError, match="colour"):
         convert(files[:1], tmp_path / "out", "ours", {"stage.code.colour": 3})
