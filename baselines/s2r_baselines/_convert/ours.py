@@ -65,8 +65,8 @@ CAMERA = {"K": [[211.9489, 0.0, 128.0], [0.0, 211.9489, 96.0], [0.0, 0.0, 1.0]],
 WORLD, SENSOR = "lasa", "ARKit depth (LASA)"
 LACKING = (
     "The release cuts frames to squares, draws a sample of the autoencoder's posterior where its mean is taken here, "
-    "hands stage I's maps on at 512 pixels, keeps the noise of the last step, and reads its mask off the real scan, also "
-    "in simulation; none of that is done here: no figure of a converted checkpoint is the release's"
+    "hands stage I's maps on at 512 pixels, keeps the noise of the last step, and reads its mask off the real scan, "
+    "also in simulation; none of that is done here: no figure of a converted checkpoint is the release's"
 )
 NO_PROMPT = (
     "The checkpoint holds no text encoder (cond_stage_model.*), so a zero token stands for the empty prompt that the "
