@@ -13,6 +13,7 @@ from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 
 INLINE = r"(?<![\\$\w])\$(?![\s$])([^$]+?)(?<![\s\\])\$(?![\w$])"
+BARS = {r"\lvert": r"\left\lvert", r"\rvert": r"\right\rvert", r"\lVert": r"\left\lVert", r"\rVert": r"\right\rVert"}
 DISPLAY = re.compile(r"^\$\$\s*(.+?)\s*\$\$$", re.DOTALL)
 
 
@@ -22,14 +23,16 @@ def mathml(latex: str, *, display: bool) -> str:
     Raises:
         ValueError: LaTeX that cannot be read; the message shows it.
     """
+    # bars that do not know which side they stand on get an operator's spaces
+    paired = re.sub(r"(?<!left)(?<!right)\\[lr][vV]ert(?![a-zA-Z])", lambda bar: BARS[bar[0]] + " ", latex)
     try:
-        return convert(latex, display="block" if display else "inline")
+        return str(convert(paired, display="block" if display else "inline"))
     except Exception as wrong:  # the converter has many, none of which shows the formula
         raise ValueError(f"formula {latex!r}: {type(wrong).__name__} {wrong}") from wrong
 
 
 class _Inline(InlineProcessor):
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: N802
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:
         return self.md.htmlStash.store(mathml(m.group(1), display=False)), m.start(0), m.end(0)
 
 
@@ -48,12 +51,12 @@ class _Display(BlockProcessor):
 class MathMl(Extension):
     """Both forms, ahead of emphasis and of paragraphs."""
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Markdown) -> None:
         """Register both."""
         md.inlinePatterns.register(_Inline(INLINE, md), "mathml", 185)
         md.parser.blockprocessors.register(_Display(md.parser), "mathml-display", 175)
 
 
-def makeExtension(**options: object) -> MathMl:  # noqa: N802
+def makeExtension(**options: object) -> MathMl:
     """What Python-Markdown calls."""
     return MathMl(**options)

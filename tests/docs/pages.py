@@ -21,6 +21,7 @@ HOW = re.compile(r"<!-- test: (run|plan|skip, \S.*) -->$")
 FENCE = re.compile(r"^(```+|~~~+)\s*(\S*)")
 INLINE = re.compile(rf"`({PROGRAM} [^`]+)`")
 BETWEEN = ("&&", "||", ";", "|", "&")
+Line = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -50,41 +51,51 @@ def pages() -> list[Path]:
 
 def blocks(page: Path) -> list[Block]:
     """Fenced blocks, then each line outside of them that is a command, then inline code that is one."""
-    fenced, rest = _parted(page)
+    fenced, rest = parted(page.read_text(encoding="utf-8"), page)
+    return fenced + outside(rest, page)
+
+
+def parted(text: str, page: Path) -> tuple[list[Block], list[Line]]:
+    """Fenced blocks of a page's text, and the numbered lines outside.
+
+    Raises:
+        ValueError: a block without an end, or a comment that says how to test and is not understood.
+    """
+    fenced: list[Block] = []
+    rest: list[Line] = []
+    how, mark, start, held = "", "", 0, list[str]()
+    for number, line in enumerate(text.splitlines(), 1):
+        said, fence = HOW.match(line.strip()), FENCE.match(line.strip())
+        if mark and line.strip() == mark:
+            fenced.append(Block(page, start, how, "\n".join(held)))
+            how, mark = "", ""
+        elif mark:
+            held.append(line.strip())
+        elif fence:
+            mark, start, held = fence[1], number, []
+        elif line.strip().startswith("<!-- test") and not said:
+            raise ValueError(f"{page}:{number}: not understood: {line}")
+        else:
+            how = said[1] if said else how if not line.strip() else ""
+            rest.append((number, line))
+    if mark:
+        raise ValueError(f"{page}: the block of line {start} has no end")
+    return fenced, rest
+
+
+def outside(rest: list[Line], page: Path) -> list[Block]:
+    """Commands on indented lines, and in inline code."""
     loose = [
         Block(page, number, "", line.strip().removeprefix("$ "))
         for number, line in rest
         if re.match(rf"\s+(\$ )?{PROGRAM} ", line)
     ]
     text = "\n".join(line for _, line in rest)
-    inline = [Block(page, _line_of(rest, found.start()), "", " ".join(found[1].split())) for found in INLINE.finditer(text)]
-    return fenced + loose + inline
+    inline = [(_line_of(rest, found.start()), " ".join(found[1].split())) for found in INLINE.finditer(text)]
+    return loose + [Block(page, number, "", words) for number, words in inline]
 
 
-def _parted(page: Path) -> tuple[list[Block], list[tuple[int, str]]]:
-    """Fenced blocks, and the numbered lines outside."""
-    fenced: list[Block] = []
-    rest: list[tuple[int, str]] = []
-    how, mark, start, held = "", "", 0, list[str]()
-    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-        said, fence = HOW.search(line.strip()), FENCE.match(line.strip())
-        if mark:
-            if line.strip() == mark:
-                fenced.append(Block(page, start, how, "\n".join(held)))
-                how, mark = "", ""
-            else:
-                held.append(line.strip())
-        elif fence:
-            mark, start, held = fence[1], number, []
-        else:
-            assert "<!-- test" not in line or said, f"{page}:{number}: not understood: {line}"
-            how = said[1] if said else how if not line.strip() else ""
-            rest.append((number, line))
-    assert not mark, f"{page}: the block of line {start} has no end"
-    return fenced, rest
-
-
-def _line_of(lines: list[tuple[int, str]], place: int) -> int:
+def _line_of(lines: list[Line], place: int) -> int:
     for number, line in lines:
         place -= len(line) + 1
         if place < 0:

@@ -9,7 +9,7 @@ import typer
 from s2r_bench import registry
 from s2r_bench.cli.app import app
 
-PLACEHOLDER = re.compile(r"[A-Z]|^my-|[/.]")  # NAME, my-sim, a file or a folder
+PLACEHOLDER = re.compile(r"[A-Z]|^my-|[/.]|^1$")  # NAME, my-sim, a file or a folder, what stands for a variable
 
 
 @cache
