@@ -26,9 +26,13 @@ def mathml(latex: str, *, display: bool) -> str:
     # bars that do not know which side they stand on get an operator's spaces
     paired = re.sub(r"(?<!left)(?<!right)\\[lr][vV]ert(?![a-zA-Z])", lambda bar: BARS[bar[0]] + " ", latex)
     try:
-        return str(convert(paired, display="block" if display else "inline"))
+        made = str(convert(paired, display="block" if display else "inline"))
     except Exception as wrong:  # the converter has many, none of which shows the formula
         raise ValueError(f"formula {latex!r}: {type(wrong).__name__} {wrong}") from wrong
+    unknown = re.search(r"\\[a-zA-Z]+", made)  # the converter leaves what it does not know as it is
+    if unknown:
+        raise ValueError(f"formula {latex!r}: {unknown[0]} is not known")
+    return made
 
 
 class _Inline(InlineProcessor):

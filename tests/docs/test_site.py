@@ -72,10 +72,11 @@ def test_a_broken_link_stops_the_build(tmp_path, broken):
     assert "study.md" in said
 
 
-def test_a_formula_that_cannot_be_read_stops_the_build(tmp_path):
+@pytest.mark.parametrize("formula", [r"\frac{1}{", r"\nosuch x"])
+def test_a_formula_that_cannot_be_read_stops_the_build(tmp_path, formula):
     root = copied(tmp_path)
     with (root / "docs" / "study.md").open("a") as page:
-        page.write("\n$$\n\\frac{1}{\n$$\n")
+        page.write(f"\n$$\n{formula}\n$$\n")
     code, said = build(root)
     assert code != 0, said
 
