@@ -26,7 +26,11 @@ Preset = Annotated[
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", help="An option of the method (or world.NAME, task.NAME); repeat.", metavar="NAME=VALUE"),
+    typer.Option(
+        "--set",
+        help="An option of the method (METHOD.NAME where there may be several), world.NAME or task.NAME; repeat.",
+        metavar="NAME=VALUE",
+    ),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML file; flags win over it.", metavar="FILE")

@@ -1,6 +1,7 @@
 """A command against the options that the command line really has, and its names against those that there are."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,15 @@ PLACEHOLDER = re.compile(r"[A-Z]|^my-|[/.]|^1$")  # NAME, my-sim, a file or a fo
 @cache
 def _root() -> Any:
     return typer.main.get_command(app)
+
+
+def commands() -> Iterator[Any]:
+    """Every command, of groups too."""
+    waiting = [_root()]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += getattr(one, "commands", {}).values()
 
 
 def parsed(words: list[str]) -> tuple[str | None, Any]:

@@ -108,4 +108,5 @@ STAGES: dict[str, Callable[[Path], None]] = {
     "docs/tutorials/own-camera.md": _own_camera,
     "docs/howto/sensor.md": _sensor,
     "docs/howto/cluster.md": _cluster,
+    "docs/scans.md": models,
 }

@@ -1,6 +1,7 @@
 """Every command that the pages print parses against the real command line; blocks that ask for it are run."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -8,8 +9,8 @@ import sys
 import pytest
 
 from tests.docs import pages
-from tests.docs.parsing import parsed, unknown_names
-from tests.docs.stage import STAGES
+from tests.docs.parsing import commands, parsed, unknown_names
+from tests.docs.stage import STAGES, pairs
 
 EVERY = [block for page in pages.pages() for block in pages.blocks(page)]
 COMMANDS = [
@@ -31,16 +32,9 @@ def test_it_parses(block, words):
 
 
 @pytest.mark.parametrize("page", sorted(RUN), ids=lambda page: str(page.relative_to(pages.ROOT)))
-def test_what_the_page_says_to_run_runs(page, tmp_path, monkeypatch, capsys):
+def test_what_the_page_says_to_run_runs(page, here, monkeypatch, capsys):
     """The blocks of a page in their order, in one folder with one home, as a reader would type them."""
-    for name in [name for name in os.environ if name.startswith("S2R_")]:
-        monkeypatch.delenv(name)
-    home, folder = tmp_path / "home", tmp_path / "work"
-    folder.mkdir()
-    for name, value in {"S2R_HOME": str(home), "S2R_JOBS": "1", "S2R_WORKERS": "1", "NO_COLOR": "1"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(folder)
-    STAGES.get(str(page.relative_to(pages.ROOT)), lambda folder: None)(folder)
+    STAGES.get(str(page.relative_to(pages.ROOT)), lambda folder: None)(here)
     for block in EVERY:
         if block.page == page and block.how in ("run", "plan"):
             for words in block.steps():
@@ -54,13 +48,21 @@ def step(words, plan, monkeypatch, capsys):
     if words[:2] == ["cp", "-r"]:
         shutil.copytree(words[2], words[3])
         return 0, ""
+    if words[0] == "cd":
+        monkeypatch.chdir(words[1])
+        return 0, ""
     own = pages.command(words)
-    assert own is not None, f"a block that is run holds s2r-bench and cp -r alone, not {shlex.join(words)}"
+    assert own is not None, f"a block that is run holds s2r-bench, cd and cp -r alone, not {shlex.join(words)}"
     if set(own[:2]) & set(SIZED) and "--preset" not in own:
         own += ["--preset", "smoke"]
     if plan and "--dry-run" not in own:
         assert own[0] in PLANNED, f"{own[0]} knows no --dry-run"
         own += ["--dry-run"]
+    return called(own, monkeypatch, capsys)
+
+
+def called(own, monkeypatch, capsys):
+    """Call the program in this process: exit code, and what it said."""
     from s2r_bench.cli.app import app
 
     monkeypatch.setattr(sys, "argv", ["s2r-bench", *own])
@@ -68,6 +70,38 @@ def step(words, plan, monkeypatch, capsys):
         app(args=own, prog_name="s2r-bench")
     said = capsys.readouterr()
     return stopped.value.code, f"{said.out[-2000:]}\n{said.err[-2000:]}"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder, and a home that is not there yet."""
+    for name in [name for name in os.environ if name.startswith("S2R_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    home = str(tmp_path / "home")
+    for name, value in {"S2R_HOME": home, "S2R_JOBS": "1", "S2R_WORKERS": "1", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def plannable():
+    """Commands that compute and name nothing of the reader's (a file, NAME, a variable, LASA), each once."""
+    every = {tuple(one.values[1]): one.values[0].id for one in COMMANDS}
+    for words, place in every.items():
+        theirs = re.search(r"[A-Z]{2}|/|\bmy-|\.(py|yaml)\b|-d lasa\b|-m 1\b", " ".join(words))
+        if words[0] in PLANNED and not theirs:
+            yield pytest.param(list(words), id=place)
+
+
+@pytest.mark.parametrize("words", list(plannable()))
+def test_its_options_exist(words, here, monkeypatch, capsys):
+    """With --dry-run: every --set has a name that the method, the task or the world knows, and a value in its range."""
+    pairs(here, "kinect")
+    monkeypatch.setenv("S2R_KINECT", str(here / "kinect"))
+    code, said = called([*words, *([] if "--dry-run" in words else ["--dry-run"])], monkeypatch, capsys)
+    assert code == 0, said
 
 
 def test_what_is_read_of_a_page(tmp_path):
@@ -118,3 +152,20 @@ def test_names_that_nobody_knows_are_seen():
     context = parsed(["evaluate", "-m", "ous", "-m", "my-sim", "-m", "NAME", "-t", "recn", "--preset", "big"])[1]
     assert unknown_names(context) == ["method ous", "task recn", "preset big"]
     assert unknown_names(parsed(["run", "paper-recn"])[1]) == ["suite paper-recn"]
+
+
+def printed():
+    """Commands that the program itself prints: the examples of its help, and how a data set is made ready."""
+    from s2r_bench.data.catalogue import DATA_SETS
+
+    for command in commands():
+        yield from re.findall(r"`(s2r-bench [^`]+)`", command.epilog or "")
+    yield from (one.command for one in DATA_SETS if one.command)
+
+
+@pytest.mark.parametrize("line", list(printed()))
+def test_what_the_program_prints_parses(line):
+    for words in pages.simple(line):
+        fault, context = parsed(pages.command(words))
+        assert fault is None
+        assert unknown_names(context) == []
