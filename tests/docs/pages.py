@@ -114,7 +114,7 @@ def simple(line: str) -> Iterator[list[str]]:
             if words:
                 yield words
             words = []
-        elif word[0] in "<>":
+        elif word[:1] in ("<", ">"):
             skip = True  # the next word is a file that output goes to
         elif skip:
             skip = False
