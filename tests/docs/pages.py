@@ -129,4 +129,6 @@ def command(words: list[str]) -> list[str] | None:
     if PROGRAM not in words:
         return None
     own = words[words.index(PROGRAM) + 1 :]
+    if own[-1:] == ["..."]:  # and so on
+        own.pop()
     return ["1" if re.fullmatch("[A-Z]", word) else re.sub(r"\$(\w+|\{[^}]*\})", "1", word) for word in own]
