@@ -129,6 +129,6 @@ def command(words: list[str]) -> list[str] | None:
     if PROGRAM not in words:
         return None
     own = words[words.index(PROGRAM) + 1 :]
-    if own[-1:] == ["..."]:  # and so on
+    if own[-1:] == ["..."] and not own[-2:][0].startswith("-"):  # and so on, unless it stands for a value
         own.pop()
     return ["1" if re.fullmatch("[A-Z]", word) else re.sub(r"\$(\w+|\{[^}]*\})", "1", word) for word in own]
