@@ -7,15 +7,13 @@ from html import escape
 from pathlib import Path
 
 from s2r_reports import legend, paper, scenes, tables
-from s2r_reports.headline import Finding, percent
+from s2r_reports.headline import Finding
+from s2r_reports.markup import WEB, folded, gap_chart, joined, paragraph, read, term
 from s2r_reports.pictures import Picture
 from s2r_reports.scenes import Blobs, Scene
 from s2r_reports.section import Section
-from s2r_reports.statistics import Interval
 
-WEB = Path(__file__).with_name("web")
 VENDOR = Path(__file__).with_name("vendor")
-WIDEST = 2.0  # how far beyond 0 and 1 the axis of the gap goes at most
 KEYS = (
     "<p class='soft keys'>Drag to turn all views together; <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> turn, "
     "<kbd>+</kbd> <kbd>-</kbd> bring nearer and take away, <kbd>0</kbd> puts back, once the views have the focus.</p>"
@@ -40,12 +38,12 @@ def html(sections: Sequence[Section], across: Sequence[Picture], blobs: Blobs) -
     body += ["</main>", _footer(sections, blobs)]
     if blobs.texts:
         body += [f"<script type='text/plain' id='blob-{key}'>{text}</script>" for key, text in blobs.texts.items()]
-        body += [f"<script>{_read(VENDOR / 'three.min.js')}</script>", f"<script>{_read(WEB / 'viewer.js')}</script>"]
-    body.append(f"<script>{_read(WEB / 'print.js')}</script>")
+        body += [f"<script>{read(VENDOR / 'three.min.js')}</script>", f"<script>{read(WEB / 'viewer.js')}</script>"]
+    body.append(f"<script>{read(WEB / 'print.js')}</script>")
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><link rel='icon' href='data:,'><style>{_read(WEB / 'page.css')}</style></head>"
+        f"<title>{escape(title)}</title><link rel='icon' href='data:,'><style>{read(WEB / 'page.css')}</style></head>"
         "<body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
 
@@ -66,14 +64,14 @@ def _header(sections: Sequence[Section], best: Section | None, title: str) -> st
     summaries = [section.summary for section in sections]
     parts = ["<header><div>"]
     if best is not None and best.finding is not None:
-        parts.append(f"<p class='kicker'>{escape(best.heading)}</p><h1>{_joined(title)}</h1>")
-        parts.append(_paragraph(" ".join(best.finding.details)))
+        parts.append(f"<p class='kicker'>{escape(best.heading)}</p><h1>{joined(title)}</h1>")
+        parts.append(paragraph(" ".join(best.finding.details)))
         parts.append(_gap(best.finding))
     else:
         parts.append(f"<p class='kicker'>s2r-bench report</p><h1>{escape(title)}</h1>")
     worlds = legend.worlds(summaries).items()
-    parts.append("<dl>" + "".join(_term(f"World {name}", about) for name, about in worlds) + "</dl>")
-    arms = "".join(_term(name, about) for name, about in legend.arms(summaries).items())
+    parts.append("<dl>" + "".join(term(f"World {name}", about) for name, about in worlds) + "</dl>")
+    arms = "".join(term(name, about) for name, about in legend.arms(summaries).items())
     if arms:
         parts.append(f"<details><summary>What the arms are</summary><dl>{arms}</dl></details>")
     if len(sections) > 1:
@@ -96,8 +94,8 @@ def _section(section: Section, leads: bool) -> str:
     parts += [_picture(one) for one in charts if not one.minor]
     parts += [_table(grid) for grid in grids if not grid.folded]
     parts.append(f"<p class='caption'>{escape(tables.caption(summary))}</p>")
-    parts += [_folded(grid.title, _table(grid, titled=False)) for grid in grids if grid.folded]
-    parts += [_folded(one.title, _picture(one)) for one in [*(c for c in charts if c.minor), *others]]
+    parts += [folded(grid.title, _table(grid, titled=False)) for grid in grids if grid.folded]
+    parts += [folded(one.title, _picture(one)) for one in [*(c for c in charts if c.minor), *others]]
     notes = [*summary.notes, *drawn.missing]
     if notes:
         lines = "".join(f"<li>{escape(note)}</li>" for note in notes)
@@ -107,43 +105,14 @@ def _section(section: Section, leads: bool) -> str:
 
 def _finding(found: Finding) -> str:
     word = " sure" if found.sure else ""
-    details = _paragraph(" ".join(found.details))
-    return f"<div class='finding{word}'><p>{_joined(found.sentence)}.</p>{details}{_gap(found)}</div>"
+    details = paragraph(" ".join(found.details))
+    return f"<div class='finding{word}'><p>{joined(found.sentence)}.</p>{details}{_gap(found)}</div>"
 
 
 def _gap(found: Finding) -> str:
     """Where each method stands between the anchors, on the figure of the finding."""
     known = [(one.arm, one.closed) for one in found.standings if one.closed is not None]
-    if not known:
-        return ""
-    ends = [value for _, closed in known for value in (closed.mean, closed.low, closed.high) if value is not None]
-    low, high = max(min([0.0, *ends]) - 0.05, -WIDEST), min(max([1.0, *ends]) + 0.05, 1 + WIDEST)
-
-    def at(value: float) -> str:
-        return f"{100 * (min(max(value, low), high) - low) / (high - low):.2f}%"
-
-    lines = f"<i class='zero' style='left:{at(0)}'></i><i class='one' style='left:{at(1)}'></i>"
-    rows = [
-        f"<span></span><div class='ends'><span style='left:{at(0)}'>{escape(found.low)}</span>"
-        f"<span style='left:{at(1)}'>{escape(found.high)}</span></div><span class='soft'>gap closed</span>"
-    ]
-    for arm, closed in known:
-        whisker = ""
-        if closed.low is not None and closed.high is not None:
-            whisker = f"<i class='whisker' style='left:{at(closed.low)};right:calc(100% - {at(closed.high)})'></i>"
-        dot = f"<i class='dot' style='left:{at(closed.mean)}'></i>"
-        rows.append(
-            f"<b>{escape(arm)}</b><div class='track'>{lines}{whisker}{dot}</div><span>{_percent(closed)}</span>"
-        )
-    words = "; ".join(f"{arm} {_percent(closed)}" for arm, closed in known)
-    label = f"Share of the gap between {found.low} and {found.high} that is closed: {words}"
-    return f"<div class='gap' role='img' aria-label='{escape(label, quote=True)}'>{''.join(rows)}</div>"
-
-
-def _percent(closed: Interval) -> str:
-    if closed.low is None or closed.high is None:
-        return percent(closed.mean)
-    return f"{percent(closed.mean)} ({percent(closed.low)} to {percent(closed.high)})"
+    return gap_chart(known, found.low, found.high)
 
 
 def _scene(scene: Scene, still: Picture | None) -> str:
@@ -151,7 +120,7 @@ def _scene(scene: Scene, still: Picture | None) -> str:
     data = json.dumps({"turn": scene.turn, "items": scene.items}, separators=(",", ":")).replace("<", "\\u003c")
     classes = "".join(f"<li><i style='background:{colour}'></i>{escape(name)}</li>" for name, colour in scene.classes)
     listed = f"<ul class='classes'>{classes}</ul>" if classes else ""
-    notes = "".join(_paragraph(note) for note in scene.notes)
+    notes = "".join(paragraph(note) for note in scene.notes)
     picture = (
         f"<details class='still' open><summary>Still picture</summary>{_picture(still)}</details>" if still else ""
     )
@@ -198,36 +167,15 @@ def _table(grid: tables.Grid, titled: bool = True) -> str:
 def _footer(sections: Sequence[Section], blobs: Blobs) -> str:
     parts = ["<footer class='soft'>"]
     if any(section.laid_out for section in sections):
-        parts.append(_paragraph(f"The paper's figures: {paper.SOURCE}. They enter no figure measured here."))
+        parts.append(paragraph(f"The paper's figures: {paper.SOURCE}. They enter no figure measured here."))
     if blobs.texts:
         parts.append(
-            _paragraph("3-D views: " + "; ".join(scenes.limits(blobs)) + ". Drawn by three.js (MIT licence, below).")
+            paragraph("3-D views: " + "; ".join(scenes.limits(blobs)) + ". Drawn by three.js (MIT licence, below).")
         )
-        licence = f"<pre>{escape(_read(VENDOR / 'three.LICENSE'))}</pre>"
+        licence = f"<pre>{escape(read(VENDOR / 'three.LICENSE'))}</pre>"
         parts.append(f"<details><summary>Licence of three.js</summary>{licence}</details>")
-    parts.append(_paragraph("Made by s2r-bench report from finished runs; nothing was computed anew."))
+    parts.append(paragraph("Made by s2r-bench report from finished runs; nothing was computed anew."))
     return "\n".join([*parts, "</footer>"])
-
-
-def _folded(title: str, content: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{content}</details>"
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{_joined(text)}</p>" if text else ""
-
-
-def _joined(text: str) -> str:
-    """`text` escaped, with each "%" kept beside its number."""
-    return escape(text).replace(" %", "\u00a0%")
-
-
-def _term(name: str, about: str) -> str:
-    return f"<dt>{escape(name)}</dt><dd>{escape(about)}</dd>"
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
 
 
 def shown(pictures: Iterable[Picture]) -> list[Path]:

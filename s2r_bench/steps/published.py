@@ -1,0 +1,106 @@
+"""What this installation makes of results from elsewhere: its own protocol, settings and digests of the data.
+
+Names and options come from a stranger's file: no world is opened but a built-in one or one that was prepared here, with
+its own options, and nothing is made, read or downloaded that is not here already.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s2r_bench import registry
+from s2r_bench.errors import S2RError
+from s2r_bench.options import PRESETS
+from s2r_bench.steps.evaluate import evaluation_splits, open_task, task_inputs
+from s2r_bench.task import Task
+from s2r_bench.worlds.base import WORLDS, is_made, open_world
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Where results from elsewhere were scored: names, and all options of the task."""
+
+    task: str
+    protocol: str
+    world: str
+    preset: str
+    settings: Mapping[str, Any]
+    world_options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """The same here.
+
+    Attributes:
+        protocol: the task's; "" where there is no such task.
+        settings: the asked ones with what they do not name; None where they cannot be used.
+        keys: digests of the data; None where they are not known.
+        why: why something is not known.
+    """
+
+    protocol: str = ""
+    settings: Mapping[str, Any] | None = None
+    keys: Mapping[str, str] | None = None
+    why: str = ""
+
+
+def known(asked: Asked, home: Path) -> Known:
+    """What this installation has for results from elsewhere."""
+    if asked.task not in registry.names(registry.TASKS):
+        return Known(why=f"there is no task {asked.task!r} here")
+    preset = asked.preset if asked.preset in PRESETS else "tiny"
+    protocol = open_task(asked.task, preset, {})[0].protocol
+    if protocol != asked.protocol:
+        return Known(protocol, why="another protocol")
+    if asked.preset not in PRESETS:
+        return Known(protocol, why=f"there is no preset {asked.preset!r} here")
+    try:
+        task = open_task(asked.task, preset, asked.settings)[0]
+    except S2RError as wrong:
+        return Known(protocol, why=str(wrong))
+    settings = task.options.model_dump(mode="json") if hasattr(task, "options") else {}
+    why = _not_looked_at(asked, home)
+    if why:
+        return Known(protocol, settings, why=why)
+    try:
+        world = open_world(asked.world, preset=preset, home=home)
+        if not is_made(world, evaluation_splits(task)):
+            return Known(protocol, settings, why=f"the data of {asked.world} have not been made here")
+        return Known(protocol, settings, _plain(task, world))
+    except (S2RError, OSError) as wrong:
+        return Known(protocol, settings, why=str(wrong))
+
+
+def _plain(task: Task, world: Any) -> dict[str, str]:
+    return dict(task_inputs(task, world))
+
+
+def _not_looked_at(asked: Asked, home: Path) -> str:
+    """Why the data are not looked at; "" where they may be."""
+    prepared = asked.world == Path(asked.world).name and (home / "data" / asked.world / "cameras.json").is_file()
+    if asked.world not in WORLDS and (not prepared or Path(asked.world).exists()):
+        return f"{asked.world} is neither a built-in world nor one that was prepared here"
+    if asked.world_options:
+        return f"{asked.world} has options of its own"
+    places = [text for text in _texts(asked.settings) if text and _exists(text)]
+    return f"its settings name {places[0]!r}, which is not opened" if places else ""
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than a name may be
+        return False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
