@@ -18,6 +18,7 @@ LISTINGS = [
     ["config", "schema"],
     ["config", "show"],
     ["study", "-h"],
+    ["leaderboard", "-h"],
 ]
 HEAVY = ("torch", "diffusers", "open3d", "pandas")
 

@@ -116,7 +116,7 @@ def _record(board: Board, arm: str, run: Run) -> RunRecord:
         "evaluate", board.task, arm, board.world, board.preset, board.protocol, run.seed, options, dict(board.keys)
     )
     scores = tuple(
-        Score(*board.rows[row], metric, value)
+        Score(board.rows[row][0], "", metric, value)  # bins of a sample are averaged; tables by category are not made
         for metric, values in run.scores.items()
         for row, value in zip(values.at, values.values, strict=True)
     )

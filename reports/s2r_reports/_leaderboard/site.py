@@ -139,6 +139,7 @@ def _finding(table: Table) -> str:
         return "<div class='finding'><p>No entry is ranked.</p></div>"
     title, best = table.metrics[table.first].title, table.bold(table.first)
     leaders = [row.entry.shown for row in table.ordered if table.places.get(row) == 1]
+    more = ""
     if best is not None:
         told = f"{best.entry.shown} is surely better than every other entry on {title}."
     elif len(table.ranked) == 1:
@@ -150,8 +151,8 @@ def _finding(table: Table) -> str:
         told = f"{len(leaders)} entries share the first place on {title}: {names}."
         cells = [row.cell(table.first) for row in table.ranked]
         if any(cell is not None and cell.interval.low is None for cell in cells):
-            told += " A figure of the whole set has no interval with one seed, and nothing tells such figures apart."
-    return f"<div class='finding{' sure' if best is not None else ''}'><p>{joined(told)}</p></div>"
+            more = "A figure of the whole set has no interval with one seed, and nothing tells such figures apart."
+    return f"<div class='finding{' sure' if best is not None else ''}'><p>{joined(told)}</p>{paragraph(more)}</div>"
 
 
 def _caption(table: Table) -> str:
