@@ -11,9 +11,8 @@ from typing import Any
 
 from s2r_bench import registry
 from s2r_bench.errors import S2RError
-from s2r_bench.options import PRESETS
+from s2r_bench.options import PRESETS, Options
 from s2r_bench.steps.evaluate import evaluation_splits, open_task, task_inputs
-from s2r_bench.task import Task
 from s2r_bench.worlds.base import WORLDS, is_made, open_world
 
 
@@ -60,7 +59,8 @@ def known(asked: Asked, home: Path) -> Known:
         task = open_task(asked.task, preset, asked.settings)[0]
     except S2RError as wrong:
         return Known(protocol, why=str(wrong))
-    settings = task.options.model_dump(mode="json") if hasattr(task, "options") else {}
+    options = getattr(task, "options", None)
+    settings = options.model_dump(mode="json") if isinstance(options, Options) else {}
     why = _not_looked_at(asked, home)
     if why:
         return Known(protocol, settings, why=why)
@@ -68,13 +68,9 @@ def known(asked: Asked, home: Path) -> Known:
         world = open_world(asked.world, preset=preset, home=home)
         if not is_made(world, evaluation_splits(task)):
             return Known(protocol, settings, why=f"the data of {asked.world} have not been made here")
-        return Known(protocol, settings, _plain(task, world))
+        return Known(protocol, settings, task_inputs(task, world))
     except (S2RError, OSError) as wrong:
         return Known(protocol, settings, why=str(wrong))
-
-
-def _plain(task: Task, world: Any) -> dict[str, str]:
-    return dict(task_inputs(task, world))
 
 
 def _not_looked_at(asked: Asked, home: Path) -> str:

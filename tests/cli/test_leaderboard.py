@@ -14,6 +14,7 @@ GAINS = {"no-sim": 0.0, "gaussian-binned": 0.03, "bootstrap": 0.01, "oracle": 0.
 def run_of(method, gain, seed=0, **more):
     """A run of `recon` on the mini world of this version, with twelve objects."""
     from s2r_tasks._recon.options import ReconOptions
+    from s2r_tasks.recon import Recon
 
     dice = np.random.default_rng(1)
     scores = []
@@ -23,7 +24,7 @@ def run_of(method, gain, seed=0, **more):
         scores.append(Score(f"chair-{number}", "chair", "f_score", 0.3 + gain + own))
     options = {"task": ReconOptions.preset("smoke").model_dump(mode="json"), "world": {}, "method": {}}
     inputs = {"objects": more.get("key") or MiniOptions.preset("smoke").key, "task": "c0de", "simulator": method}
-    spec = RunSpec("evaluate", "recon", method, "mini", "smoke", "recon/1", seed, options, inputs)
+    spec = RunSpec("evaluate", "recon", method, "mini", "smoke", Recon.protocol, seed, options, inputs)
     facts = {"sensor": "virtual sensor", "device": "cpu", "s2r-bench": "0.1.0"}
     return RunRecord(spec, tuple(scores), {}, facts, {"fit_seconds": 3.0, "parameters": 234.0})
 
@@ -129,17 +130,19 @@ def test_what_was_learned_from_is_found_by_the_weights(cli_here, home, pair_fold
 def test_names_of_strangers_open_no_folder(home, tmp_path, monkeypatch):
     from s2r_bench.steps.published import Asked, known
     from s2r_tasks._recon.options import ReconOptions
+    from s2r_tasks.recon import Recon
 
+    now = Recon.protocol
     monkeypatch.chdir(tmp_path)
     settings = ReconOptions.preset("smoke").model_dump(mode="json")
     (tmp_path / "wall").mkdir()
-    asked = Asked("recon", "recon/1", "wall", "smoke", settings, {})
+    asked = Asked("recon", now, "wall", "smoke", settings, {})
     assert "neither a built-in world" in known(asked, home).why
-    asked = Asked("recon", "recon/1", "mini", "smoke", settings, {"corpus": {"path": "wall"}})
+    asked = Asked("recon", now, "mini", "smoke", settings, {"corpus": {"path": "wall"}})
     assert known(asked, home).keys is None
-    asked = Asked("recon", "recon/1", "mini", "smoke", {**settings, "unheard": 1}, {})
+    asked = Asked("recon", now, "mini", "smoke", {**settings, "unheard": 1}, {})
     assert "unheard" in known(asked, home).why
-    assert known(Asked("recon", "recon/9", "mini", "smoke", settings, {}), home).protocol == "recon/1"
-    assert known(Asked("recon", "recon/1", "mini", "smoke", settings, {}), home).keys == {
+    assert known(Asked("recon", "recon/9", "mini", "smoke", settings, {}), home).protocol == now
+    assert known(Asked("recon", now, "mini", "smoke", settings, {}), home).keys == {
         "objects": MiniOptions.preset("smoke").key
     }

@@ -72,7 +72,14 @@ class Scored:
 
     def table(self, metric: str, arm: str | None = None) -> "pd.DataFrame":
         """(samples x seeds) of a metric, of the simulator unless an anchor is named."""
-        return table_of(self._frame, self.arm if arm is None else arm, metric)
+        key = (self.arm if arm is None else arm, metric)
+        if key not in self._tables:
+            self._tables[key] = table_of(self._frame, *key)
+        return self._tables[key]
+
+    @cached_property
+    def _tables(self) -> "dict[tuple[str, str], pd.DataFrame]":
+        return {}
 
     @property
     def first(self) -> str | None:

@@ -381,7 +381,8 @@ def csv_text(tables: Sequence[Table]) -> str:
 
 
 def _csv_rows(table: Table, row: Row, bold: dict[str, Row | None]) -> list[dict[str, object]]:
-    card, rows = row.entry.simulator, []
+    card = row.entry.simulator
+    rows: list[dict[str, object]] = []
     about = {"version": card.version, "file": f"{ENTRIES}/{row.entry.slug}.json"}
     own: dict[str, object] = {
         "place": table.places.get(row),
@@ -391,7 +392,10 @@ def _csv_rows(table: Table, row: Row, bold: dict[str, Row | None]) -> list[dict[
     }
     for (arm, metric), cell in row.scored.summary.cells.items():
         mine = arm == row.scored.arm
-        figure = {"metric": metric, "better": table.metrics[metric].better if metric in table.metrics else ""}
+        figure: dict[str, object] = {
+            "metric": metric,
+            "better": table.metrics[metric].better if metric in table.metrics else "",
+        }
         figure |= {"mean": cell.interval.mean, "low": cell.interval.low, "high": cell.interval.high}
         figure |= {"samples": cell.samples, "seeds": cell.seeds}
         closed = row.scored.closed(metric) if mine else None

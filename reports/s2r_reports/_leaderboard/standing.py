@@ -149,23 +149,26 @@ class Table:
         if row.cell(self.first) is None:
             why = next(iter(row.board.runs[0].left_out.values()), "")
             return f"no figure that decides places{f' ({why})' if why else ''}"
-        own = set(row.scored.table(self.first).index)
-        lacking, more = len(self._usual - own), len(own - self._usual)
+        return self._odd(row, self.first)
+
+    def _odd(self, row: Row, metric: str) -> str:
+        """In what its samples are not those that most arms have, entries and their anchors; "" where they are."""
+        usual, own = self._usual[metric], set(row.scored.table(metric).index)
+        lacking, more = len(usual - own), len(own - usual)
         if lacking:
-            return f"no score for {lacking} of {len(self._usual)} samples"
+            return f"no score for {lacking} of {len(usual)} samples"
         return f"{more} samples that others do not have" if more else ""
 
     @cached_property
-    def _usual(self) -> frozenset[str]:
-        """The samples that most arms have, entries and their anchors."""
-        counts: Counter[str] = Counter()
-        arms = 0
-        for row in self.rows:
-            for arm in (row.scored.arm, *row.board.anchors):
-                table = row.scored.table(self.first or "", arm)
-                arms += bool(table.size)
-                counts.update(table.index)
-        return frozenset(sample for sample, count in counts.items() if 2 * count > arms)
+    def _usual(self) -> dict[str, frozenset[str]]:
+        """Metric -> the samples that most arms have."""
+        found = {}
+        for metric in self.metrics:
+            arms = [row.scored.table(metric, arm) for row in self.rows for arm in (row.scored.arm, *row.board.anchors)]
+            counts = Counter(str(sample) for table in arms for sample in table.index)
+            whole = sum(bool(table.size) for table in arms)
+            found[metric] = frozenset(sample for sample, count in counts.items() if 2 * count > whole)
+        return found
 
     @cached_property
     def ranked(self) -> list[Row]:
@@ -203,7 +206,8 @@ class Table:
 
     def _sure_best(self, metric: str) -> Row | None:
         info = self.metrics[metric]
-        have = [row for row in self.ranked if row.cell(metric) is not None]
+        # means over other samples are in no order with these
+        have = [row for row in self.ranked if row.cell(metric) is not None and not self._odd(row, metric)]
         if info.better == "none" or len(have) < 2:
             return None
         best, *others = sorted(have, key=lambda row: _mean(info, row, metric))
