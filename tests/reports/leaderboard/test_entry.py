@@ -34,11 +34,12 @@ def test_figures_and_gap_are_those_of_the_report(maker: Any) -> None:
     (board,) = entry.boards
     assert {one.metric for one in board.figures} == {"iou", "chamfer_l2", "f_score"}
     for one in board.figures:
-        cell, closed = report.cells["ours", one.metric], report.gaps["ours", one.metric]
+        cell, closed = report.cells["ours", one.metric], report.gaps.get(("ours", one.metric))
         assert (one.mean, one.low, one.high) == (cell.interval.mean, cell.interval.low, cell.interval.high)
         assert (one.samples, one.seeds) == (48, 3)
-        assert one.gap is not None
-        assert (one.gap.mean, one.gap.low, one.gap.high) == (closed.mean, closed.low, closed.high)
+        assert (one.gap is None) == (closed is None) == (one.metric == "chamfer_l2")  # its anchors are too near
+        if one.gap is not None and closed is not None:
+            assert (one.gap.mean, one.gap.low, one.gap.high) == (closed.mean, closed.low, closed.high)
     assert board.figures[0].gap is not None
     assert board.figures[0].gap.mean == pytest.approx(0.02 / 0.05)
 

@@ -35,7 +35,7 @@ def test_entries_that_cannot_be_told_apart_share_a_place(maker: Any, here: Any) 
     assert {row.entry.simulator.name: place for row, place in table.places.items()} == {"b": 1, "c": 1, "a": 3}
     assert names(table.ordered) == ["b", "c", "a"]
     assert table.bold("iou") is None
-    ahead = table_of(maker, here, {"a": 0.01, "b": 0.03})
+    ahead = table_of(maker, here, {"a": 0.02, "b": 0.03})
     best = ahead.bold("iou")
     assert best is not None
     assert best.entry.simulator.name == "b"  # paired: their own intervals overlap
@@ -60,7 +60,7 @@ def test_surely_better_is_never_true_both_ways(maker: Any, here: Any) -> None:
 
 def test_without_shared_seeds_intervals_must_not_overlap(maker: Any, made: ModuleType, here: Any) -> None:
     one = maker.entry([made.recon("a", 0, gain=0.02)], "a")
-    near, far = (maker.entry([made.recon(name, 1, gain=gain)], name) for name, gain in (("b", 0.0), ("c", -0.2)))
+    near, far = (maker.entry([made.recon(name, 1, gain=gain)], name) for name, gain in (("b", 0.0), ("c", -0.08)))
     (table,) = made_tables([one, near, far], here)
     places = {row.entry.simulator.name: place for row, place in table.places.items()}
     assert places == {"a": 1, "b": 1, "c": 3}
