@@ -68,7 +68,8 @@ def check(paths: Sequence[Path], look: Look, other_versions: bool = False) -> li
 def _checked(one: Read, look: Look, other_versions: bool) -> Read:
     if one.entry is None:
         return one
-    faults, notes = [f"{field}: {wrong}" for field, wrong in _of_entry(one.entry)], []
+    faults = [f"{field}: {wrong}" for field, wrong in _of_entry(one.entry)]
+    notes: list[str] = []
     for place, board in enumerate(one.entry.boards):
         at, here = f"boards.{place}", look(board)
         wrong = [f"{at}.{field}: {text}" for field, text in _of_board(board, here.protocol == board.protocol)]
