@@ -69,7 +69,6 @@ class Pix2PixOptions(Options):
             "ndf": 16,
             "layers": 2,
             "crop": 64,
-            "norm": "batch",
             "l1": 10.0,
             "train": {"steps": 3000, "batch": 8, "lr": 1e-3},
         },
