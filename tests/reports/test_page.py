@@ -169,7 +169,7 @@ def test_without_webgl_there_are_still_pictures(browser: Any, report: Path) -> N
         assert not opened.page.locator(".stage").first.is_visible()
         still = opened.page.locator("details.still img")
         assert still.count() == 3
-        opened.page.locator("details.still").first.scroll_into_view_if_needed()  # pictures are loaded when they come near
+        opened.page.locator("details.still").first.scroll_into_view_if_needed()  # only then is it loaded
         still.first.wait_for(state="visible", timeout=10_000)
         still.first.scroll_into_view_if_needed()
         assert still.first.evaluate("one => one.decode().then(() => one.naturalWidth)") > 100
