@@ -1,7 +1,5 @@
 """The page in a browser: no error, nothing fetched, views that turn together, any width, light and dark."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +10,6 @@ from s2r_reports.document import write_report
 
 GAINS = {"no-sim": 0.0, "ours": 0.03, "oracle": 0.06}
 SIZES = {"no-sim": 0.3, "ours": 0.6, "oracle": 1.0}
-FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +23,6 @@ def report(made: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs += [(made.record(arm), made.keep_artifacts(home / f"f-{arm}", 0.01)) for arm in ("floor", "ours")]
     write_report(runs, home / "report", ("html",))
     return home / "report" / "report.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium is installed")
-    with api.sync_playwright() as play:
-        found = play.chromium.launch(executable_path=program, args=FLAGS)
-        yield found
-        found.close()
 
 
 class Opened:

@@ -1,7 +1,5 @@
 """The leaderboard in a browser: nothing fetched, no error, sorted by mouse and keyboard, any width, light and dark."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,20 +7,6 @@ from typing import Any
 import pytest
 
 from s2r_reports import leaderboard
-
-FLAGS = ["--no-sandbox", "--disable-gpu"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium is installed")
-    with api.sync_playwright() as play:
-        found = play.chromium.launch(executable_path=program, args=FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from s2r_bench.worlds.mini.furniture.bed import bed
 from s2r_bench.worlds.mini.furniture.cabinet import cabinet
 from s2r_bench.worlds.mini.furniture.chair import chair
 from s2r_bench.worlds.mini.furniture.dice import Dice
-from s2r_bench.worlds.mini.furniture.other_makes import OTHER_MAKERS
+from s2r_bench.worlds.mini.furniture.other_makes import other_make
 from s2r_bench.worlds.mini.furniture.parts import occupancy
 from s2r_bench.worlds.mini.furniture.shelf import shelf
 from s2r_bench.worlds.mini.furniture.sofa import sofa
@@ -49,8 +49,9 @@ def make_furniture(category: str, seed: int) -> FurnitureModel:
     """
     if category not in _MAKERS:
         raise UsageError(f"there is no furniture category {category!r}; there are: {', '.join(CATEGORIES)}")
-    makers = OTHER_MAKERS if seed in OTHER_MAKES else _MAKERS
-    return makers[category](Dice(rng_of("furniture", category, seed))).finished(category, seed)
+    dice = Dice(rng_of("furniture", category, seed))
+    made = other_make(category, dice) if seed in OTHER_MAKES else _MAKERS[category](dice)
+    return made.finished(category, seed)
 
 
 def make_object(category: str, seed: int) -> CadModel:

@@ -4,22 +4,24 @@ Whoever scans furniture meets pieces that no CAD library holds. What a network l
 these only in part, and what it lacks can be learned from captured objects: that is what few-shot protocols measure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from s2r_bench.worlds.mini.furniture.assembly import Assembly
 from s2r_bench.worlds.mini.furniture.dice import Dice
-from s2r_bench.worlds.mini.furniture.other_makes.bed import bed
-from s2r_bench.worlds.mini.furniture.other_makes.cabinet import cabinet
-from s2r_bench.worlds.mini.furniture.other_makes.chair import chair
-from s2r_bench.worlds.mini.furniture.other_makes.shelf import shelf
-from s2r_bench.worlds.mini.furniture.other_makes.sofa import sofa
-from s2r_bench.worlds.mini.furniture.other_makes.table import table
+from s2r_bench.worlds.mini.furniture.other_makes import bed, cabinet, chair, shelf, sofa, table
 
-OTHER_MAKERS: dict[str, Callable[[Dice], Assembly]] = {
-    "chair": chair,
-    "sofa": sofa,
-    "table": table,
-    "cabinet": cabinet,
-    "bed": bed,
-    "shelf": shelf,
+MAKES: Mapping[str, Sequence[Callable[[Assembly, Dice], None]]] = {
+    "chair": chair.MAKES,
+    "sofa": sofa.MAKES,
+    "table": table.MAKES,
+    "cabinet": cabinet.MAKES,
+    "bed": bed.MAKES,
+    "shelf": shelf.MAKES,
 }
+
+
+def other_make(category: str, dice: Dice) -> Assembly:
+    """A piece of furniture of random make and measures, in the frame of `make_furniture`."""
+    made = Assembly()
+    dice.pick(MAKES[category])(made, dice)
+    return made

@@ -4,14 +4,6 @@ from s2r_bench.worlds.mini.furniture.assembly import Assembly
 from s2r_bench.worlds.mini.furniture.dice import Dice
 
 
-def bed(dice: Dice) -> Assembly:
-    """A bed of random make and measures; the head is at the back."""
-    made = Assembly()
-    make = dice.pick([_loft, _iron, _three_sides])
-    make(made, dice)
-    return made
-
-
 def _loft(made: Assembly, dice: Dice) -> None:
     """A bed on high posts with a rail, a ladder in front and a desk underneath."""
     half, long = dice.between(0.45, 0.55), dice.between(0.95, 1.02)
@@ -73,3 +65,6 @@ def _three_sides(made: Assembly, dice: Dice) -> None:
         near, far = sorted((x, x - 0.18 if x > 0 else x + 0.18))
         for i in range(dice.count(2, 3)):
             made.cushion((near, far), (lying, lying + 0.36), (-long + 0.1 + 0.62 * i, -long + 0.66 + 0.62 * i), 0.06)
+
+
+MAKES = (_loft, _iron, _three_sides)

@@ -6,14 +6,6 @@ from s2r_bench.worlds.mini.furniture.dice import Dice
 from s2r_bench.worlds.mini.furniture.fronts import doors, drawers
 
 
-def cabinet(dice: Dice) -> Assembly:
-    """A cabinet of random make and measures; closed compartments are solid."""
-    made = Assembly()
-    make = dice.pick([_hutch, _two_heights, _on_legs])
-    make(made, dice)
-    return made
-
-
 def _hutch(made: Assembly, dice: Dice) -> None:
     """A deep closed body that carries a shallow open one."""
     half, deep = dice.between(0.4, 0.7), dice.between(0.4, 0.52)
@@ -59,3 +51,6 @@ def _on_legs(made: Assembly, dice: Dice) -> None:
     if dice.chance(0.6):
         level = dice.between(0.12, 0.2)
         made.block((-feet[0], feet[0]), (level, level + 0.03), (-feet[1], feet[1]), "panel")
+
+
+MAKES = (_hutch, _two_heights, _on_legs)

@@ -6,14 +6,6 @@ from s2r_bench.worlds.mini.furniture.assembly import Assembly
 from s2r_bench.worlds.mini.furniture.dice import Dice
 
 
-def chair(dice: Dice) -> Assembly:
-    """A chair of random make and measures."""
-    made = Assembly()
-    make = dice.pick([_rocker, _director, _easy])
-    make(made, dice)
-    return made
-
-
 def _rocker(made: Assembly, dice: Dice) -> None:
     """Four posts on two runners that turn up at their ends, a tall back of broad slats, open arms."""
     half, depth = dice.between(0.24, 0.3), dice.between(0.42, 0.5)
@@ -88,3 +80,6 @@ def _easy(made: Assembly, dice: Dice) -> None:
         for x in (-inner * 0.8, inner * 0.8):
             made.bar((x, low - 0.08, back[0]), (x, low + high, back[0]), 0.03)
     made.lean(first, low, rear + 0.05, dice.between(18, 28))
+
+
+MAKES = (_rocker, _director, _easy)

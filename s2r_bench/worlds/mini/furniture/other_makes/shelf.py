@@ -4,14 +4,6 @@ from s2r_bench.worlds.mini.furniture.assembly import Assembly
 from s2r_bench.worlds.mini.furniture.dice import Dice
 
 
-def shelf(dice: Dice) -> Assembly:
-    """A shelf of random make and measures."""
-    made = Assembly()
-    make = dice.pick([_stairs, _one_post, _trestles])
-    make(made, dice)
-    return made
-
-
 def _stairs(made: Assembly, dice: Dice) -> None:
     """Open boxes in columns, each column higher than the one before."""
     cell, deep = dice.between(0.32, 0.4), dice.between(0.32, 0.42)
@@ -61,3 +53,6 @@ def _trestles(made: Assembly, dice: Dice) -> None:
         level = high * (i + 0.5) / count
         reach = spread + (0.04 - spread) * level / high
         made.block((-half - over, half + over), (level - board, level), (-reach - 0.02, reach + 0.02), "panel")
+
+
+MAKES = (_stairs, _one_post, _trestles)

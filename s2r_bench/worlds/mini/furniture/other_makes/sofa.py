@@ -4,14 +4,6 @@ from s2r_bench.worlds.mini.furniture.assembly import Assembly
 from s2r_bench.worlds.mini.furniture.dice import Dice
 
 
-def sofa(dice: Dice) -> Assembly:
-    """A sofa of random make and measures."""
-    made = Assembly()
-    make = dice.pick([_chesterfield, _platform, _corner])
-    make(made, dice)
-    return made
-
-
 def _chesterfield(made: Assembly, dice: Dice) -> None:
     """Rolled arms as high as the back, closed down to the floor, a deep low seat."""
     half, depth = dice.between(0.5, 1.1), dice.between(0.85, 1.0)
@@ -70,3 +62,6 @@ def _corner(made: Assembly, dice: Dice) -> None:
         made.cushion(x, (seat - 0.16, seat), along, 0.04)
     made.cushion((-half, half), (seat - 0.05, top), (z[0], z[0] + back), 0.05, "panel")
     made.cushion(outer, (seat - 0.05, top), (z[0], z[1] + reach), 0.05, "panel")
+
+
+MAKES = (_chesterfield, _platform, _corner)

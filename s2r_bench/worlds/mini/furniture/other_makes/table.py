@@ -4,14 +4,6 @@ from s2r_bench.worlds.mini.furniture.assembly import Assembly
 from s2r_bench.worlds.mini.furniture.dice import Dice
 
 
-def table(dice: Dice) -> Assembly:
-    """A table of random make and measures."""
-    made = Assembly()
-    make = dice.pick([_with_benches, _body, _crossed])
-    make(made, dice)
-    return made
-
-
 def _with_benches(made: Assembly, dice: Dice) -> None:
     """A table whose two frames carry a bench on either side."""
     half, deep = dice.between(0.6, 0.9), dice.between(0.3, 0.4)
@@ -60,3 +52,6 @@ def _crossed(made: Assembly, dice: Dice) -> None:
     middle = low / 2
     reach = at * dice.between(0.5, 0.9)
     made.block((-reach, reach), (middle - 0.02, middle + 0.02), (-deep + leg / 2, deep - leg / 2), "panel")
+
+
+MAKES = (_with_benches, _body, _crossed)
