@@ -8,10 +8,9 @@ from pydantic import Field
 
 from s2r_bench.options import Options
 from s2r_bench.worlds.mini.corpus import CorpusOptions
-from s2r_bench.worlds.mini.furniture import OTHER_MAKES
 from s2r_bench.worlds.mini.sensor import SensorOptions
 
-VERSION = 6  # raise when the same options would give other data: old caches are then left aside
+VERSION = 7  # raise when the same options would give other data: old caches are then left aside
 METRES_PER_UNIT = 0.0001
 FARTHEST_STORED_M = 6.5  # of 16 bits at 0.1 mm
 
@@ -26,8 +25,8 @@ FIRST_OBJECT: dict[Part, int] = {
     "val": 300_000,
     "test": 400_000,
     "corpus": 500_000,
-    "captured-train": OTHER_MAKES.start,  # what is scanned was made by others than what the CAD corpus holds
-    "captured-test": OTHER_MAKES.start + 100_000,
+    "captured-train": 600_000,  # odd numbers of captured objects are of makes that the corpus lacks (`OTHER_MAKES`)
+    "captured-test": 705_000,
     "scanned-train": 800_000,
     "scanned-test": 900_000,
     "labelled": 1_000_000,
@@ -68,7 +67,7 @@ class MiniOptions(Options):
     views: int = Field(8, ge=1, description="views of each room, one sequence on an arc")
     corpus_per_category: int = Field(60, ge=1, description="objects of each category in the CAD corpus")
     captured_train_per_category: int = Field(16, ge=1)
-    captured_test_per_category: int = Field(24, ge=1)
+    captured_test_per_category: int = Field(48, ge=1)
     object_distance: float = Field(1.5, gt=0, description="of single objects' cameras, in the rooms' usual distance")
     sensor: SensorOptions = SensorOptions()
     labelled: LabelledOptions = LabelledOptions()

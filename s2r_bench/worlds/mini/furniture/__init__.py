@@ -27,7 +27,7 @@ __all__ = [
     "occupancy",
 ]
 
-OTHER_MAKES = range(600_000, 800_000)  # numbers whose furniture is of makes that no other number has
+OTHER_MAKES = range(600_001, 800_000, 2)  # numbers whose furniture is of makes that no other number has
 
 _MAKERS: dict[str, Callable[[Dice], Assembly]] = {
     "chair": chair,

@@ -1,7 +1,8 @@
 """Furniture by other makers: three makes of each category that the CAD corpus does not have.
 
-Whoever scans furniture meets pieces that no CAD library holds. What a network learned of the corpus' makes helps with
-these only in part, and what it lacks can be learned from captured objects: that is what few-shot protocols measure.
+Whoever scans furniture meets pieces that no CAD library holds: every second captured object is one. What a network
+learned of the corpus' makes helps with these only in part, and what it lacks can be learned from captured objects:
+that is what few-shot protocols measure. The other half shows what the sensor alone costs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
