@@ -64,7 +64,15 @@ class CycleGanOptions(Options):
             "pool": 3,
             "train": {"steps": 8, "batch": 2, "log_every": 2},
         },
-        "tiny": {"ngf": 8, "blocks": 6, "ndf": 8, "layers": 2, "crop": 64, "train": {"steps": 600, "batch": 8}},
+        "tiny": {
+            "ngf": 8,
+            "blocks": 6,
+            "ndf": 8,
+            "layers": 2,
+            "crop": 64,
+            "reach": 0.1,
+            "train": {"steps": 600, "batch": 8, "lr": 1e-3},
+        },
         "small": {"blocks": 6, "crop": 128, "train": {"steps": 40000, "batch": 8}},
         "paper": {"image": {"holes": "far", "calibrate": False}, "train": {"epochs": 200, "batch": 1}},
     }
