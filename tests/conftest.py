@@ -1,12 +1,36 @@
 """What the tests of several folders need."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from s2r_bench.steps import code
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    *("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),  # WebGL in software
+    *("--disable-background-networking", "--disable-component-update"),
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, one for all tests of pages; tests that need it are skipped where there is none.
+
+    While it is open its event loop counts as this thread's running one: `asyncio.run` wants another thread.
+    """
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[browser]")
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if program is None:
+        pytest.skip(f"none of {', '.join(CHROMIUM)} is on the PATH")
+    with api.sync_playwright() as play:
+        found = play.chromium.launch(executable_path=program, args=FLAGS)
+        yield found
+        found.close()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2r_bench.files import whole
+from s2r_reports.plots import marks
 from s2r_reports.views import Clouds, Map, View
 
 if TYPE_CHECKING:
@@ -84,8 +85,13 @@ def overview(title: str, views: Mapping[str, View], clouds: Mapping[str, Clouds]
     return _write(figure, path)
 
 
-def curves(title: str, panels: Mapping[str, Mapping[str, Mapping[str, float]]], path: Path) -> Path:
-    """Write line plots: panel title -> line name -> bin -> shown value; a line named "captured" is drawn in ink."""
+def curves(
+    title: str, panels: Mapping[str, Mapping[str, Mapping[str, float]]], path: Path, palette: Mapping[str, str]
+) -> Path:
+    """Write line plots: panel title -> line name -> bin -> shown value.
+
+    Lines have the colours of the other charts (`palette`); one named "captured" is drawn in ink, dashed.
+    """
     from matplotlib import rcParams
     from matplotlib.figure import Figure
 
@@ -94,20 +100,22 @@ def curves(title: str, panels: Mapping[str, Mapping[str, Mapping[str, float]]], 
     figure = Figure(figsize=(4.6 * columns, 3.1 * rows), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=11)
     ink = rcParams["text.color"]
-    colours = {name: place for place, name in enumerate(dict.fromkeys(n for lines in panels.values() for n in lines))}
+    signs = marks(list(dict.fromkeys(name for lines in panels.values() for name in lines if name != "captured")))
     handles: dict[str, Any] = {}
     for place, (panel, lines) in enumerate(panels.items()):
         axis = figure.add_subplot(rows, columns, place + 1)
         bins = sorted({name for line in lines.values() for name in line}, key=_leading)
         for name, line in lines.items():
-            style: dict[str, Any] = {"color": ink, "linestyle": "--", "zorder": 5} if name == "captured" else {}
+            style: dict[str, Any] = {"color": palette.get(name, ink), "marker": signs.get(name, "")}
+            if name == "captured":
+                style |= {"color": ink, "linestyle": "--", "zorder": 5}
             places = [bins.index(label) for label in bins if label in line]
-            style["color"] = style.get("color", f"C{colours[name] % 10}")
-            (handles[name],) = axis.plot(places, [line[bins[at]] for at in places], marker="o", markersize=3, **style)
+            (handles[name],) = axis.plot(places, [line[bins[at]] for at in places], markersize=4, lw=1.4, **style)
         axis.set_title(panel, fontsize=9)
         axis.set_xticks(range(len(bins)), bins, fontsize=7, rotation=30)
-        axis.grid(alpha=0.3)
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=8, fontsize=8)
+        axis.tick_params(axis="y", labelsize=8)
+        axis.grid()
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=8, fontsize=8, frameon=False)
     return _write(figure, path)
 
 

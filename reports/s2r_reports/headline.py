@@ -7,6 +7,7 @@ from s2r_bench.task import MetricInfo
 from s2r_reports import gap
 from s2r_reports.statistics import Interval
 from s2r_reports.summary import Summary
+from s2r_reports.tables import percent
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,6 @@ def amount(info: MetricInfo, lead: Interval) -> str:
         return told
     low, high = sorted((lead.low * sign, lead.high * sign))
     return f"{told} (95 % interval {low:.{info.digits}f} to {high:.{info.digits}f})"
-
-
-def percent(share: float) -> str:
-    """A share as it is spoken of: "43 %"."""
-    return f"{100 * share:.0f} %"
 
 
 def _sentence(arm: str, lead: Interval, low: str, info: MetricInfo) -> str:

@@ -5,14 +5,14 @@ makes its figures again and says in what it is not of this installation's benchm
 docs/leaderboard.md says what an entry holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from s2r_bench.errors import DataError, UsageError, VerificationError
 from s2r_bench.files import write_bytes, write_text
-from s2r_bench.records import RunRecord
+from s2r_bench.records import RunRecord, RunSpec
 from s2r_reports._leaderboard.checking import Here, Look
 from s2r_reports._leaderboard.form import Board, Entry, dumped, schema
 from s2r_reports._leaderboard.reading import Read
@@ -22,7 +22,11 @@ PAGE, TABLE = "index.html", "leaderboard.csv"
 
 
 def make(
-    about: dict[str, Any], own: Sequence[RunRecord], every: Sequence[RunRecord], home: Path
+    about: dict[str, Any],
+    own: Sequence[RunRecord],
+    every: Sequence[RunRecord],
+    home: Path,
+    contents: Callable[[RunSpec], Mapping[str, str]] = lambda spec: {},
 ) -> tuple[Entry, list[str]]:
     """An entry of finished runs, and notes on what was left out or chosen.
 
@@ -31,6 +35,7 @@ def make(
         own: runs of the simulator.
         every: all runs; those of the anchors are taken from them.
         home: the store in which they lie.
+        contents: a run's keys that are digests of files -> digests of what is in them; the command line knows.
 
     Raises:
         UsageError: no run can stand in a leaderboard, several sets of options, or a field that has not its form.
@@ -44,7 +49,7 @@ def make(
 
     try:
         parts = Card(**about["card"]), TrainingData(**about["data"]), Submitter(**about["submitter"])
-        return making.make(making.About(*parts), entries_of(own, home), entries_of(every, home))
+        return making.make(making.About(*parts), entries_of(own, home), entries_of(every, home), contents)
     except ValidationError as wrong:
         raise UsageError(f"not the form of an entry: {'; '.join(explained(wrong))}") from None
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from s2r_reports.headline import percent
 from s2r_reports.statistics import Interval
+from s2r_reports.tables import percent
 
 WEB = Path(__file__).with_name("web")
 WIDEST = 2.0  # how far beyond 0 and 1 the axis of the gap goes at most
@@ -46,7 +46,17 @@ def share(closed: Interval) -> str:
 
 def folded(title: str, content: str) -> str:
     """Content that is shown when asked for."""
-    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+    return f"<details><summary>{escape(begun(title))}</summary>{content}</details>"
+
+
+def begun(title: str) -> str:
+    """A title with a capital at its beginning, unless its first word is spelled in a way of its own.
+
+    >>> begun("runs and what they cost"), begun("mIoU (%)"), begun("no-sim")
+    ('Runs and what they cost', 'mIoU (%)', 'no-sim')
+    """
+    first = title.partition(" ")[0].rstrip(",;:")
+    return title[:1].upper() + title[1:] if first.isalpha() and first.islower() else title
 
 
 def paragraph(text: str) -> str:

@@ -2,13 +2,14 @@
 
 import base64
 import json
+import struct
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
 from s2r_reports import legend, paper, scenes, tables
 from s2r_reports.headline import Finding
-from s2r_reports.markup import WEB, folded, gap_chart, joined, paragraph, read, term
+from s2r_reports.markup import WEB, begun, folded, gap_chart, joined, paragraph, read, term
 from s2r_reports.pictures import Picture
 from s2r_reports.scenes import Blobs, Scene
 from s2r_reports.section import Section
@@ -134,12 +135,20 @@ def _scene(scene: Scene, still: Picture | None) -> str:
 
 def _picture(one: Picture) -> str:
     shown = escape(one.title, quote=True)
-    image = f"<img alt='{shown}' loading='lazy' src='{_inline(one.path)}'>"
+    width, height = _size(one.path)
+    drawn = f"width='{width}' height='{height}' style='--own: {width}px'"  # so that nothing moves when it is loaded
+    image = f"<img alt='{shown}' {drawn} loading='lazy' src='{_inline(one.path)}'>"
     if one.dark is not None:
         dark = f"<source media='screen and (prefers-color-scheme: dark)' srcset='{_inline(one.dark)}'>"
         image = f"<picture>{dark}{image}</picture>"
     themed = " themed" if one.dark is not None else ""
     return f"<figure><div class='picture{themed}' tabindex='0'>{image}</div><figcaption>{shown}</figcaption></figure>"
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG, pixels: the first two numbers of its first chunk."""
+    width, height = struct.unpack(">II", path.read_bytes()[16:24])
+    return width, height
 
 
 def _inline(path: Path) -> str:
@@ -158,7 +167,7 @@ def _table(grid: tables.Grid, titled: bool = True) -> str:
         shown = [f"<b>{escape(text)}</b>" if (row, at) in grid.bold else escape(text) for at, text in enumerate(cells)]
         first, *rest = shown
         rows.append(f"<tr{kind}><th scope='row'>{first}</th>{''.join(f'<td>{text}</td>' for text in rest)}</tr>")
-    title = f"<h3>{escape(grid.title)}</h3>" if titled else ""
+    title = f"<h3>{escape(begun(grid.title))}</h3>" if titled else ""
     body = f"<thead><tr>{head}</tr></thead><tbody>" + "\n".join(rows) + "</tbody>"
     label = escape(grid.title, quote=True)
     return f"{title}<div class='scroll' tabindex='0' role='region' aria-label='{label}'><table>{body}</table></div>"

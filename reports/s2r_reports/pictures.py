@@ -48,15 +48,16 @@ def draw(entries: Sequence[Entry], summary: Summary, out: Path, blobs: Blobs | N
     prefix = slug(f"{facts['task']}-{Path(facts['world']).name}-{facts['preset']}-{entries[0].group[:4]}")
     about = f"{facts['task']} on {facts['world']}, preset {facts['preset']}; captures: {facts['sensor']}"
     _charts(summary, about, out / prefix, drawn)
-    shapes, kept = _shapes(entries, summary), rooms.kept_by_arm(summary.arms, runs_of(entries))
+    arms = plots.charted(summary)
+    shapes, kept = _shapes(entries, arms), rooms.kept_by_arm(arms, runs_of(entries))
     if shapes:
-        drawn.missing += _lacking(summary, shapes, "reconstructions")
+        drawn.missing += _lacking(arms, shapes, "reconstructions")
         path = draw_reconstructions(about, shapes, out / f"{prefix}-reconstructions.png")
         drawn.still = Picture(f"Reconstructions, first of each category: {about}", path)
         title = "The same objects, reconstructed by each arm's network"
         drawn.scene = None if blobs is None else scenes.of_reconstructions(title, shapes, blobs)
     elif kept:
-        drawn.missing += _lacking(summary, kept, "labelled rooms")
+        drawn.missing += _lacking(arms, kept, "labelled rooms")
         path = rooms.draw_rooms(about, kept, out / f"{prefix}-rooms.png")
         drawn.still = Picture(f"Rooms without their ceilings, the truth and each arm's labels: {about}", path)
         title = "The same rooms, labelled by each arm's network (ceilings left out)"
@@ -94,13 +95,22 @@ def _charts(summary: Summary, about: str, prefix: Path, drawn: Pictures) -> None
 
     title = f"Figures that count{told}, with 95 % intervals; a diamond: surely the best; dotted: the anchors of the gap"
     drawn.pictures.append(Picture(title, *plots.in_both(compare, _file(prefix, "comparison"))))
+    if plots.has_leads(summary):
+
+        def lead(path: Path) -> Path:
+            return plots.leads(about, summary, path)
+
+        base = summary.judging.base
+        title = f"By how much better than {base}, on the same samples and seeds, with 95 % intervals{told}"
+        title += "; filled: the interval excludes zero"
+        drawn.pictures.append(Picture(title, *plots.in_both(lead, _file(prefix, "leads"))))
     if plots.has_costs(summary):
 
         def cost(path: Path) -> Path:
             return plots.cost_against_quality(about, summary, path)
 
         title = "Cost against quality (what was on the shelf already cost nothing)"
-        drawn.pictures.append(Picture(title, *plots.in_both(cost, _file(prefix, "cost")), minor=True))
+        drawn.pictures.append(Picture(title, *plots.in_both(cost, _file(prefix, "cost"))))
 
 
 def _views(
@@ -116,7 +126,7 @@ def _views(
     if panels:
 
         def bins(path: Path) -> Path:
-            return figures.curves(about, panels, path)
+            return figures.curves(about, panels, path, plots.colours(summary))
 
         drawn.pictures.append(Picture("Figures by bin", *plots.in_both(bins, _file(prefix, "bins"))))
     if clouds and blobs is not None:
@@ -131,8 +141,8 @@ def _file(prefix: Path, name: str) -> Path:
     return prefix.with_name(f"{prefix.name}-{name}.png")
 
 
-def _lacking(summary: Summary, found: Mapping[str, object], what: str) -> list[str]:
-    return [f"{arm}: no {what} kept by its runs, so it has no picture" for arm in summary.arms if arm not in found]
+def _lacking(arms: Sequence[str], found: Mapping[str, object], what: str) -> list[str]:
+    return [f"{arm}: no {what} kept by its runs, so it has no picture" for arm in arms if arm not in found]
 
 
 def _material(
@@ -156,10 +166,10 @@ def _material(
     return views, clouds
 
 
-def _shapes(entries: Sequence[Entry], summary: Summary) -> dict[str, dict[str, Reconstruction]]:
+def _shapes(entries: Sequence[Entry], arms: Sequence[str]) -> dict[str, dict[str, Reconstruction]]:
     """Arm -> reconstructions of its first seed that kept any, where the group's task keeps such."""
     runs = runs_of(entries)
-    found = {arm: next((some for some in map(kept_reconstructions, runs[arm]) if some), {}) for arm in summary.arms}
+    found = {arm: next((some for some in map(kept_reconstructions, runs[arm]) if some), {}) for arm in arms}
     return {arm: some for arm, some in found.items() if some}
 
 

@@ -24,7 +24,10 @@ COSTS = (
     ("parameters", "parameters"),
     ("peak_memory_mb", "peak memory, MB"),
 )
-COLOURS = ("#0f7f8f", "#d2691e", "#7a5bb5", "#3c8d40", "#c23b6b", "#a07d00", "#4a6fd0", "#7d7d7d")
+# Okabe and Ito 2008 ("Color universal design"), told apart with any colour vision; yellow is left out, white paper hides it
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+BRIGHT = ("#4ba6e2", "#ff8c42", "#2fc79b", "#e6a1c9", "#f2b632", "#a8d8f5")  # the same hues for dark pages
+MARKS = ("o", "s", "^", "v", "P", "X", "*")  # a second sign of which arm it is, for print without colours
 LIGHT, DARK = {"ink": "#1b1f24", "page": "#ffffff"}, {"ink": "#e4e8ec", "page": "#14181d"}
 
 
@@ -60,40 +63,110 @@ def colours(summary: Summary) -> dict[str, str]:
     low, high = summary.judging.anchors
     found = {arm: "#b0b8c0" for arm in summary.references}
     found |= {low: "#848e98", high: str(mpl.rcParams["text.color"])}
-    return found | {arm: COLOURS[place % len(COLOURS)] for place, arm in enumerate(contenders)}
+    return found | _hues(contenders)
+
+
+def _hues(arms: Sequence[str]) -> dict[str, str]:
+    import matplotlib as mpl
+
+    some = BRIGHT if mpl.rcParams["axes.facecolor"] == DARK["page"] else COLOURS
+    return {arm: some[place % len(some)] for place, arm in enumerate(arms)}
+
+
+def marks(arms: Sequence[str]) -> dict[str, str]:
+    """Arm -> mark; `ours` has the first."""
+    ordered = sorted(arms, key=lambda arm: arm != "ours")
+    return {arm: MARKS[place % len(MARKS)] for place, arm in enumerate(ordered)}
 
 
 def comparison(title: str, summary: Summary, path: Path) -> Path:
     """Write a panel a figure that counts (the first MOST_PANELS): every arm's mean with its interval."""
-    names = gap.judged(summary)[:MOST_PANELS]
-    palette, arms = colours(summary), _charted(summary)
+    names, palette, arms = _panelled(summary), colours(summary), charted(summary)
     figure, axes = _panels(len(names), title, 0.42 + 0.3 * len(arms) + 0.7)
     for place, (axis, name) in enumerate(zip(axes, names, strict=True)):
         info = summary.metrics[name]
         for row, arm in enumerate(arms):
             cell = summary.cells.get((arm, name))
             if cell is not None:
-                low, high = _reach(cell.interval, info)
-                mark = "D" if cell.bold else "o"
-                axis.errorbar(
-                    [cell.interval.mean * info.scale], [row], xerr=[[low], [high]],
-                    fmt=mark, color=palette[arm], capsize=3, markersize=6, lw=1.8,
-                )  # fmt: skip
+                _across(axis, row, cell.interval, info, palette[arm], "D" if cell.bold else "o")
         for arm in summary.judging.anchors:
             if (arm, name) in summary.cells:
                 at = summary.cells[arm, name].interval.mean * info.scale
                 axis.axvline(at, color=palette[arm], lw=0.8, ls=":", zorder=0)
-        axis.set_yticks(range(len(arms)), arms if place % _columns(len(names)) == 0 else [""] * len(arms), fontsize=9)
-        axis.set_ylim(len(arms) - 0.5, -0.5)
+        _rows(axis, arms, place % _columns(len(names)) == 0)
         axis.set_title(label(info), fontsize=9)
-        axis.grid(axis="x")
     return _write(figure, path)
 
 
-def _charted(summary: Summary) -> list[str]:
-    """The arms of a chart: trivial answers, which would stretch its scale, stand in the tables alone."""
+def has_leads(summary: Summary) -> bool:
+    """Whether any arm is compared with the one that all should be better than, with an interval."""
+    return any(lead.low is not None for lead in summary.over_base.values())
+
+
+def leads(title: str, summary: Summary, path: Path) -> Path:
+    """Write a panel a figure that counts: how much better each arm is than the base, on the same samples and seeds.
+
+    Samples differ far more than arms do, so intervals of means overlap where this difference is sure. A mark is filled
+    where its interval excludes zero.
+    """
+    base = summary.judging.base
+    names, palette = _panelled(summary), colours(summary)
+    arms = [arm for arm in charted(summary) if any((arm, name) in summary.over_base for name in names) and arm != base]
+    figure, axes = _panels(len(names), title, 0.42 + 0.3 * len(arms) + 0.7)
+    for place, (axis, name) in enumerate(zip(axes, names, strict=True)):
+        info = summary.metrics[name]
+        for row, arm in enumerate(arms):
+            lead = summary.over_base.get((arm, name))
+            if lead is not None:
+                _across(axis, row, lead, info, palette[arm], "o", lead.excludes_zero)
+        axis.axvline(0, color=palette.get(base, "#848e98"), lw=1, zorder=0)
+        _rows(axis, arms, place % _columns(len(names)) == 0)
+        unit = {"%": " (points)", "": ""}.get(info.unit, f" ({info.unit})")
+        axis.set_title(f"{info.title}{unit}: better \u2192", fontsize=9)
+    return _write(figure, path)
+
+
+def _panelled(summary: Summary) -> list[str]:
+    return gap.judged(summary)[:MOST_PANELS]
+
+
+def _across(
+    axis: "Axes", row: int, found: Interval, info: MetricInfo, colour: str, mark: str, filled: bool = True
+) -> None:
+    """A mean with its interval, lying."""
+    import matplotlib as mpl
+
+    low, high = _reach(found, info)
+    inside = colour if filled else str(mpl.rcParams["axes.facecolor"])
+    axis.errorbar(
+        [found.mean * info.scale], [row], xerr=[[low], [high]], fmt=mark, color=colour, markerfacecolor=inside,
+        capsize=3, markersize=6, lw=1.8,
+    )  # fmt: skip
+
+
+def _rows(axis: "Axes", arms: Sequence[str], named: bool) -> None:
+    axis.set_yticks(range(len(arms)), arms if named else [""] * len(arms), fontsize=9)
+    axis.tick_params(axis="y", length=0)
+    axis.tick_params(axis="x", labelsize=9)
+    axis.set_ylim(len(arms) - 0.5, -0.5)
+    axis.grid(axis="x")
+
+
+def charted(summary: Summary) -> list[str]:
+    """The arms of a chart: lower anchors first, upper ones last, between them the best first.
+
+    Trivial answers, which would stretch its scale, stand in the tables alone.
+    """
     kept = {*summary.judging.anchors, summary.judging.base}
-    return [arm for arm in summary.arms if arm not in summary.references or arm in kept]
+    arms = [arm for arm in summary.arms if arm not in summary.references or arm in kept]
+    first, last = {summary.judging.anchors[0], summary.judging.base}, summary.judging.anchors[1]
+    names = gap.judged(summary)
+
+    def place(arm: str) -> tuple[int, float]:
+        known = gap.value(summary, arm, names[0]) if names else None
+        return (0 if arm in first else 2 if arm == last else 1), float("inf") if known is None else known
+
+    return sorted(arms, key=place)
 
 
 def shots_curve(title: str, family: Sequence[tuple[str, Summary]], path: Path) -> Path:
@@ -102,8 +175,7 @@ def shots_curve(title: str, family: Sequence[tuple[str, Summary]], path: Path) -
     names = [name for name in gap.judged(first) if any(name in summary.metrics for _, summary in family)][:MOST_PANELS]
     arms = list(dict.fromkeys(arm for _, summary in family for arm in summary.arms if arm not in summary.references))
     widest = max((summary for _, summary in family), key=lambda summary: len(summary.arms))
-    spare = {arm: COLOURS[place % len(COLOURS)] for place, arm in enumerate(arms)}
-    palette = {**spare, **colours(widest)}
+    palette, signs = {**_hues(arms), **colours(widest)}, marks(arms)
     figure, axes = _panels(len(names), title, 3.2)
     handles: dict[str, Any] = {}
     for axis, name in zip(axes, names, strict=True):
@@ -117,14 +189,32 @@ def shots_curve(title: str, family: Sequence[tuple[str, Summary]], path: Path) -
                 handles[arm] = axis.errorbar(
                     [place + shift for place, _ in cells], [cell.interval.mean * info.scale for _, cell in cells],
                     yerr=[[low for low, _ in reaches], [high for _, high in reaches]], color=palette[arm],
-                    fmt="o", ls=":" if arm in first.judging.anchors else "-", capsize=3, markersize=5, lw=1.6,
+                    fmt=signs[arm], ls=":" if arm in first.judging.anchors else "-", capsize=0, markersize=5, lw=1.6,
+                    elinewidth=1.0,
                 )  # fmt: skip
-        axis.set_xticks(range(len(family)), [shots for shots, _ in family], fontsize=9)
+        axis.set_xticks(range(len(family)), [_shots(shots) for shots, _ in family], fontsize=9)
+        axis.tick_params(axis="y", labelsize=9)
         axis.set_xlabel("shots", fontsize=9)
         axis.set_title(label(info), fontsize=9)
         axis.grid(axis="y")
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6, fontsize=9, frameon=False)
+    _legend(figure, handles, charted(widest))
     return _write(figure, path)
+
+
+def _legend(figure: "Figure", handles: Mapping[str, Any], order: Sequence[str]) -> None:
+    listed = [arm for arm in dict.fromkeys([*order, *handles]) if arm in handles]
+    figure.legend(
+        [handles[arm] for arm in listed], listed, loc="outside lower center", ncols=6, fontsize=9, frameon=False
+    )
+
+
+def _shots(shots: str) -> str:
+    """Shots as a chart has them.
+
+    >>> [_shots(text) for text in ("0", "0.25", "1.0", "10", "full")]
+    ['0', '25 %', '100 %', '10', 'full']
+    """
+    return f"{100 * float(shots):g} %" if shots.replace(".", "", 1).isdigit() and "." in shots else shots
 
 
 def has_costs(summary: Summary) -> bool:
@@ -133,28 +223,60 @@ def has_costs(summary: Summary) -> bool:
 
 
 def cost_against_quality(title: str, summary: Summary, path: Path) -> Path:
-    """Write a panel a cost that two arms or more have: the first figure that counts over it."""
+    """Write a panel a cost that two arms or more have: the first figure that counts over it.
+
+    Arms of one cost stand side by side.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
     name, kept = gap.judged(summary)[0], _kept_costs(summary)
     info, palette = summary.metrics[name], colours(summary)
+    signs = marks([arm for arm in summary.arms if arm not in summary.references])
     figure, axes = _panels(len(kept), title, 2.6, across=2)
     handles: dict[str, Any] = {}
     for axis, (key, words) in zip(axes, kept, strict=True):
         costs = _costed(summary, key, name)
+        asides = _asides(costs)
         for arm, cost in costs.items():
             found = summary.cells[arm, name].interval
             low, high = _reach(found, info)
-            at = found.mean * info.scale
-            bars = axis.errorbar(
-                [cost], [at], yerr=[[low], [high]], fmt="o", color=palette[arm], capsize=3, markersize=6
-            )
-            handles[arm] = bars
-        _scaled(axis, costs)
+            aside = ScaledTranslation(asides[arm] / 72, 0, figure.dpi_scale_trans)
+            handles[arm] = axis.errorbar(
+                [cost], [found.mean * info.scale], yerr=[[low], [high]], fmt=signs[arm], color=palette[arm],
+                capsize=2, markersize=7, lw=1.2, transform=axis.transData + aside,
+            )  # fmt: skip
+            ends = [found.mean * info.scale - low, found.mean * info.scale + high]
+            axis.update_datalim([(cost, end) for end in ends])  # what is moved aside is not counted by itself
         axis.set_xlabel(words, fontsize=9)
         axis.set_ylabel(label(info), fontsize=9)
+        axis.tick_params(labelsize=9)
         axis.margins(x=0.1, y=0.1)
+        _scaled(axis, costs)
         axis.grid()
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, fontsize=9, frameon=False)
+    _legend(figure, handles, charted(summary))
     return _write(figure, path)
+
+
+APART_PT = 11.0  # between arms of one cost, points
+
+
+def _asides(costs: Mapping[str, float]) -> dict[str, float]:
+    """Arm -> how far it is moved aside, in points, so that those of about one cost do not hide each other."""
+    groups: list[list[str]] = []
+    most, wide = max(costs.values()), _wide(costs)
+    for arm in sorted(costs, key=costs.__getitem__):
+        before = costs[groups[-1][-1]] if groups else -most
+        near = costs[arm] <= 1.2 * before if wide and before else costs[arm] - before <= (0 if wide else 0.04 * most)
+        if groups and near:
+            groups[-1].append(arm)
+        else:
+            groups.append([arm])
+    return {arm: APART_PT * (place - (len(some) - 1) / 2) for some in groups for place, arm in enumerate(some)}
+
+
+def _wide(costs: Mapping[str, float]) -> bool:
+    """Whether costs differ by more than ten times."""
+    return max(costs.values()) > 10 * min(costs.values())
 
 
 def _kept_costs(summary: Summary) -> list[tuple[str, str]]:
@@ -169,15 +291,16 @@ def _costed(summary: Summary, key: str, metric: str) -> Mapping[str, float]:
 
 
 def _scaled(axis: "Axes", costs: Mapping[str, float]) -> None:
-    """A logarithmic axis where costs differ by more than ten times; what costs nothing stands at its left end."""
-    positive = [cost for cost in costs.values() if cost > 0]
-    if not positive or max(positive) <= 10 * min(costs.values()):
-        return
-    least = min(positive)
-    if min(costs.values()) > 0:
+    """A logarithmic axis where costs differ by more than ten times; what costs nothing stands at its left end.
+
+    Other axes begin at zero, so that lengths can be compared.
+    """
+    if not _wide(costs):
+        axis.set_xlim(0, 1.1 * max(*costs.values(), 1e-9))
+    elif min(costs.values()) > 0:
         axis.set_xscale("log")
     else:
-        axis.set_xscale("symlog", linthresh=least)
+        axis.set_xscale("symlog", linthresh=min(cost for cost in costs.values() if cost > 0))
 
 
 def _reach(found: Interval, info: MetricInfo) -> tuple[float, float]:

@@ -122,4 +122,4 @@ def grid(found: Sequence[Agreement]) -> Grid:
     )
     head = ("", "methods", "Spearman", "Kendall", "by chance", "order here")
     title = f"our order of methods against the paper's (from {FEWEST} methods on; by chance: orders that agree as well)"
-    return Grid(title, head, rows)
+    return Grid(title, head, rows, folded=all(one.kendall is None for one in found))

@@ -1,6 +1,6 @@
 """The user study of the paper's appendix B: can people tell simulated samples from captured ones?
 
-A participant first sees views with their clean and their captured side, then samples of several simulators and of the
+A participant first sees views (or fused clouds) with their clean and their captured side, then samples of several simulators and of the
 captures, shuffled and without their clean side, and says of each whether it was captured. The figure is the share of a
 source's samples that were picked. `build` makes the study, `serve` (or the single file study.html) asks, `results`
 counts. docs/study.md has the protocol.
@@ -17,7 +17,7 @@ from s2r_bench.records import RunRecord
 
 if TYPE_CHECKING:
     from s2r_reports._study.build import Progress
-    from s2r_reports._study.layout import Study
+    from s2r_reports._study.layout import Show, Study
     from s2r_reports._study.pools import Pools
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -32,9 +32,16 @@ class Serving:
 
 
 def pools_of(
-    records: Sequence[RunRecord], home: Path, folders: Mapping[str, Path], captured: Path | None, split: str
+    records: Sequence[RunRecord],
+    home: Path,
+    folders: Mapping[str, Path],
+    captured: Path | None,
+    split: str,
+    show: "Show" = "views",
 ) -> "Pools":
     """What samples can be drawn from: `folders` with `captured` if any are given, else the views that runs kept.
+
+    With `show` "clouds" all views of a sequence, or of a model, of a folder are one sample.
 
     Raises:
         UsageError, DataError: see `s2r_reports._study.pools`.
@@ -42,11 +49,16 @@ def pools_of(
     from s2r_reports._study import pools
     from s2r_reports.frames import entries_of
 
+    if not folders and show == "clouds":
+        raise UsageError(
+            "runs keep single views, and a cloud is fused of all views of a place: write them with `s2r-bench simulate "
+            "-m METHOD -d WORLD -o DIR`, then give --from METHOD=DIR for each method, and --captured PAIRS"
+        )
     if not folders:
         return pools.pools_of_runs(entries_of(records, home))
     if captured is None:
         raise UsageError("--from needs --captured DIR too: a folder of pairs with what the sensor gave")
-    return pools.pools_of_folders(folders, captured, split)
+    return pools.pools_of_folders(folders, captured, split, show)
 
 
 def counts_of(pools: "Pools") -> dict[str, int]:
@@ -65,6 +77,7 @@ def build(
     seed: int,
     same_views: bool,
     static: bool,
+    show: "Show" = "views",
 ) -> "Study":
     """Write a study to `out`.
 
@@ -77,13 +90,14 @@ def build(
         seed: decides the views, and each participant's order.
         same_views: every source shows the same views.
         static: also write the single-file variant.
+        show: what the candidates of `pools` are.
 
     Raises:
         UsageError, DataError: see `s2r_reports._study.build`.
     """
     from s2r_reports._study.build import Plan, build
 
-    return build(pools, Plan(samples, examples, seed, same_views, static), out, progress)
+    return build(pools, Plan(samples, examples, seed, same_views, static, show), out, progress)
 
 
 def serve(
@@ -105,13 +119,15 @@ def serve(
         DataError: no study there, or a damaged one.
     """
     server = _server()
-    from s2r_reports._study.layout import IMAGES, read_study
+    from s2r_reports._study.layout import CLOUDS, IMAGES, read_study
     from s2r_reports._study.participants import enrolled
 
     study = read_study(folder)
-    lost = [name for name in study.images if not (folder / IMAGES / f"{name}.png").is_file()]
-    if lost:
-        raise DataError(f"{folder / IMAGES}: {len(lost)} pictures are missing, {sorted(lost)[0]}.png among them")
+    kinds = (("pictures", IMAGES, "png"), ("clouds", CLOUDS, "bin"))
+    for what, part, ending in kinds[: 1 + (study.show == "clouds")]:
+        lost = [name for name in study.images if not (folder / part / f"{name}.{ending}").is_file()]
+        if lost:
+            raise DataError(f"{folder / part}: {len(lost)} {what} are missing, {sorted(lost)[0]}.{ending} among them")
     with held(folder / ".lock", wait=False) as mine:
         if not mine:
             raise UsageError(f"another server has {folder} open; stop that one first")

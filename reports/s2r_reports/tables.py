@@ -84,6 +84,11 @@ def cell_text(info: MetricInfo, cell: Cell | None) -> str:
     return text if not half else f"{text} ±{half * info.scale:.{info.digits}f}"
 
 
+def percent(share: float) -> str:
+    """A share as it is spoken of: "43 %"."""
+    return f"{100 * share:.0f} %"
+
+
 def _figures(summary: Summary, group: str) -> Grid:
     metrics = [(name, info) for name, info in summary.metrics.items() if info.group == group]
     rows = [
@@ -101,19 +106,19 @@ def _figures(summary: Summary, group: str) -> Grid:
 
 
 def _over_base(summary: Summary) -> Grid:
-    """Paired leads; bold where the interval excludes zero."""
-    base = summary.judging.base
-    arms = [arm for arm in summary.arms if arm != base and any(name == arm for name, _ in summary.over_base)]
-    compared = gap.contenders(summary)
-    arms.sort(key=lambda arm: arm not in compared)  # what is compared first, then anchors and trivial answers
+    """Paired leads; bold where the arm is surely better. Trivial answers are only among the figures."""
+    base, compared = summary.judging.base, gap.contenders(summary)
+    known, listed = {arm for arm, _ in summary.over_base} - {base}, {*compared, *summary.judging.anchors}
+    arms = [arm for arm in summary.arms if arm in known & listed] or [arm for arm in summary.arms if arm in known]
+    arms.sort(key=lambda arm: arm not in compared)  # what is compared first, then anchors
     names = [metric for metric in gap.judged(summary) if any(name == metric for _, name in summary.over_base)]
     rows, bold = [], set()
     for row, metric in enumerate(names):
         info, found = summary.metrics[metric], [summary.over_base.get((arm, metric)) for arm in arms]
         unit = f" ({info.unit})" if info.unit else ""
         rows.append((f"{info.title}{unit}", *(_lead_text(info, lead) for lead in found)))
-        bold |= {(row, column + 1) for column, lead in enumerate(found) if lead is not None and lead.excludes_zero}
-    title = f"better than {base} by (paired; below 0: worse; bold: the interval excludes zero)"
+        bold |= {(row, column + 1) for column, lead in enumerate(found) if lead and lead.excludes_zero and lead.mean > 0}
+    title = f"better than {base} by (paired; below 0: worse; bold: surely better)"
     return Grid(title, ("", *arms), tuple(rows), frozenset(bold))
 
 
@@ -133,7 +138,7 @@ def _gaps(summary: Summary) -> Grid:
     ]
     middles = {arm: gap.mean_and_median(found[arm]) for arm in arms}
     for place, word in enumerate(("mean", "median")):
-        shown = (EMPTY if middle is None else f"{middle[place]:.0%}" for middle in middles.values())
+        shown = (EMPTY if middle is None else percent(middle[place]) for middle in middles.values())
         rows.append((f"{word} over figures", *shown))
     low, high = summary.judging.anchors
     return Grid(f"gap closed, ({low} - arm) / ({low} - {high})", ("", *arms), tuple(rows))
@@ -145,8 +150,8 @@ def _closed(summary: Summary, arm: str, metric: str, share: float | None) -> str
     if share is None:
         return EMPTY
     if known is None or known.low is None or known.high is None:
-        return f"{share:.0%}"
-    return f"{known.mean:.0%} ({known.low:.0%} to {known.high:.0%})"
+        return percent(share)
+    return f"{percent(known.mean)} ({percent(known.low)} to {percent(known.high)})"
 
 
 def _categories(summary: Summary) -> list[Grid]:
@@ -193,7 +198,7 @@ def _runs(summary: Summary) -> Grid:
     )
     rows = [(name, *(figure(arm) for arm in summary.arms)) for name, figure in lines]
     kept = [row for row in rows if any(text != EMPTY for text in row[1:])]
-    return Grid("runs and what they cost", ("", *summary.arms), tuple(kept), folded=True)
+    return Grid("runs and what they cost", ("", *summary.arms), tuple(kept))
 
 
 def _views(summary: Summary, arm: str) -> int:

@@ -57,6 +57,7 @@ def entry(
 ) -> int:
     """Make a leaderboard entry of a simulator's finished runs and, beside them, those of its anchors."""
     from s2r_bench.steps.methods import find
+    from s2r_bench.steps.published import contents_of
 
     found = find(method)
     every = chosen(session, None, task, None, world, preset)
@@ -70,7 +71,7 @@ def entry(
         "data": _data(session, found, own, trained_on),
         "submitter": {"contact": contact, "url": url, "licence": licence},
     }
-    made, notes = member.make(about, own, every, session.home)
+    made, notes = member.make(about, own, every, session.home, lambda spec: contents_of(spec, session.home))
     member.write(made, out)
     for note in notes:
         session.say(note)

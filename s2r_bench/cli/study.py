@@ -1,7 +1,7 @@
 """study: can people tell simulated samples from captured ones?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,7 +23,7 @@ def add_to(study: typer.Typer) -> None:
     """Register the commands."""
     examples = [
         "s2r-bench study build -o study/ --samples 10 --examples 20",
-        "s2r-bench study build --from ours=sims/ours --from sd=sims/sd --captured pairs/ --static",
+        "s2r-bench study build --from ours=sims/ours --from sd=sims/sd --captured pairs/ --show clouds --static",
     ]
     common.command(study, "build", examples=examples)(build)
     common.command(study, "serve", examples=["s2r-bench study serve study/ --participants 17"])(serve)
@@ -47,6 +47,10 @@ def build(
     captured: Annotated[
         Path | None, typer.Option("--captured", help="With --from: the pairs whose captures are shown.", metavar="DIR")
     ] = None,
+    show: Annotated[
+        Literal["views", "clouds"],
+        typer.Option("--show", help="A sample is a view, or (with --from) all views of a place or model, fused."),
+    ] = "views",
     split: Annotated[str, typer.Option("--split", help="With --from: of folders that have splits.")] = "test",
     method: Method = None,
     world: World = None,
@@ -62,11 +66,11 @@ def build(
     if captured is not None and not folders:
         raise UsageError("--captured goes with --from; captures of runs lie beside their samples")
     records = [] if folders else chosen(session, runs, "fidelity", method, world, preset)
-    pools = member.pools_of(records, session.home, folders, captured, split)
+    pools = member.pools_of(records, session.home, folders, captured, split, show)
     if dry_run:
         counts = member.counts_of(pools)
-        lines = [f"{name}: {count} views" for name, count in counts.items()]
-        session.answer({"dry_run": True, "views": counts, "sensor": pools.sensor}, "\n".join(lines))
+        lines = [f"{name}: {count} {show}" for name, count in counts.items()]
+        session.answer({"dry_run": True, show: counts, "sensor": pools.sensor}, "\n".join(lines))
         return
     made = member.build(
         pools,
@@ -77,6 +81,7 @@ def build(
         seed=seed or 0,
         same_views=same_views,
         static=static,
+        show=show,
     )
     document: dict[str, Any] = {"command": "study build", "out": str(out), "samples": len(made.samples)}
     document |= {"sources": len(pools.sources) + 1, "examples": len(made.examples), "captures": made.captures}

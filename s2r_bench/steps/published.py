@@ -1,19 +1,33 @@
 """What this installation makes of results from elsewhere: its own protocol, settings and digests of the data.
 
+Runs name pairs by a digest of their files, which is quick, and changes with whatever wrote the files: another encoder of
+PNG, another last digit of a pose. What leaves a machine names them by the values in them (`depth_digest`).
+
 Names and options come from a stranger's file: no world is opened but a built-in one or one that was prepared here, with
 its own options, and nothing is made, read or downloaded that is not here already.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from s2r_bench import registry
 from s2r_bench.errors import S2RError
 from s2r_bench.options import PRESETS, Options
+from s2r_bench.records import RunSpec
+from s2r_bench.simulator import PairSet
 from s2r_bench.steps.evaluate import evaluation_splits, open_task, task_inputs
-from s2r_bench.worlds.base import WORLDS, is_made, open_world
+from s2r_bench.task import Task
+from s2r_bench.types import DepthFrame
+from s2r_bench.worlds.base import WORLDS, World, is_made, open_world
+
+PAIRS = "pairs/"  # before a split, in the names of digests
+DEPTH_UNIT = 1e-4  # metres, to which values are rounded before they are counted: a tenth of what files hold
+CAMERA_UNIT = 1e-5  # of intrinsics (pixels) and poses (metres, and cosines)
 
 
 @dataclass(frozen=True)
@@ -35,14 +49,16 @@ class Known:
     Attributes:
         protocol: the task's; "" where there is no such task.
         settings: the asked ones with what they do not name; None where they cannot be used.
-        keys: digests of the data; None where they are not known.
+        keys: digests of the data, as runs here name them; None where they are not known.
         why: why something is not known.
+        contents: name of a key -> digest of what is in the files, where the key is one of files.
     """
 
     protocol: str = ""
     settings: Mapping[str, Any] | None = None
     keys: Mapping[str, str] | None = None
     why: str = ""
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 def known(asked: Asked, home: Path) -> Known:
@@ -68,9 +84,49 @@ def known(asked: Asked, home: Path) -> Known:
         world = open_world(asked.world, preset=preset, home=home)
         if not is_made(world, evaluation_splits(task)):
             return Known(protocol, settings, why=f"the data of {asked.world} have not been made here")
-        return Known(protocol, settings, task_inputs(task, world))
+        return Known(protocol, settings, task_inputs(task, world), contents=_contents(task, world))
     except (S2RError, OSError) as wrong:
         return Known(protocol, settings, why=str(wrong))
+
+
+def contents_of(spec: RunSpec, home: Path) -> dict[str, str]:
+    """Name of a key of a run of one's own -> digest of what is in the files that it names.
+
+    Empty where the key names no files, and where the data are not here any more as they were scored.
+    """
+    try:
+        task = open_task(spec.task, spec.preset, spec.options.get("task", {}))[0]
+        names = [PAIRS + split for split in evaluation_splits(task) if PAIRS + split in spec.inputs]
+        if not names:
+            return {}
+        world = open_world(spec.world, preset=spec.preset, home=home, options=spec.options.get("world", {}))
+        if not is_made(world, evaluation_splits(task)):
+            return {}
+        same = {name for name, digest in task_inputs(task, world).items() if spec.inputs.get(name) == digest}
+        return {name: digest for name, digest in _contents(task, world).items() if name in same}
+    except (S2RError, OSError):
+        return {}
+
+
+def _contents(task: Task, world: World) -> dict[str, str]:
+    return {PAIRS + split: depth_digest(world.pairs(split)) for split in evaluation_splits(task)}
+
+
+def depth_digest(pairs: PairSet) -> str:
+    """Of the depth, cameras and names of pairs, whatever the files look like in which they lie."""
+    text = hashlib.sha256()
+    for index in range(len(pairs)):
+        pair = pairs[index]
+        text.update(f"{pair.id} {pair.clean.size};".encode())
+        for camera in (pair.clean.K, pair.clean.world_from_cam):
+            text.update(np.rint(camera / CAMERA_UNIT).astype("<i8").tobytes())
+        for side in (pair.clean, pair.captured):
+            text.update(_counted(side))
+    return text.hexdigest()[:16]
+
+
+def _counted(frame: DepthFrame) -> bytes:
+    return np.rint(frame.depth.astype(np.float64) / DEPTH_UNIT).astype("<i4").tobytes()
 
 
 def _not_looked_at(asked: Asked, home: Path) -> str:

@@ -91,23 +91,17 @@ def served(site):
     server.server_close()
 
 
-def test_in_a_browser(served):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on the PATH")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for width in (1280, 390):
-            page, asked, wrong = browser.new_page(viewport={"width": width, "height": 900}), [], []
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
-            page.on("console", lambda said, wrong=wrong: wrong.append(said.text) if said.type == "error" else None)
-            for name in ("index", "reference/metrics", "reference/protocols", "simulators", "tutorials/laptop"):
-                page.goto(f"{served}{name}.html", wait_until="networkidle")
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
-            assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
-            assert wrong == []
-        browser.close()
+def test_in_a_browser(browser, served):
+    for width in (1280, 390):
+        page, asked, wrong = browser.new_page(viewport={"width": width, "height": 900}), [], []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("console", lambda said, wrong=wrong: wrong.append(said.text) if said.type == "error" else None)
+        for name in ("index", "reference/metrics", "reference/protocols", "simulators", "tutorials/laptop"):
+            page.goto(f"{served}{name}.html", wait_until="networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
+        assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
+        assert wrong == []
+        page.close()
 
 
 def test_what_a_user_without_the_tool_is_told(tmp_path):

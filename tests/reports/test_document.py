@@ -48,7 +48,7 @@ def test_bins_of_captures_are_those_of_an_arm_that_has_them(made: ModuleType, tm
     """Arms come by name, and the first of them may make clouds, which have no figures by bin."""
     drawn: dict[str, dict[str, object]] = {}
 
-    def curves(title: str, panels: dict[str, dict[str, object]], path: Path) -> Path:
+    def curves(title: str, panels: dict[str, dict[str, object]], path: Path, palette: dict[str, str]) -> Path:
         drawn.update(panels)
         return path
 

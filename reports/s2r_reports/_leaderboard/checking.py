@@ -2,10 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from s2r_reports._leaderboard.figures import Scored, anchors_of, differences, group_key, reserved, shown_metrics
+from s2r_reports._leaderboard.figures import (
+    Scored,
+    anchors_of,
+    by_content,
+    differences,
+    group_key,
+    reserved,
+    shown_metrics,
+)
 from s2r_reports._leaderboard.form import Board, Entry, Run, slug_of
 from s2r_reports._leaderboard.reading import Read, read
 
@@ -24,12 +32,14 @@ class Here:
         settings: the board's, with what it does not name filled in; None where they cannot be used here.
         keys: digests of the data here; None where they are not known.
         why: why something is not known.
+        contents: name of a key -> digest of what is in the files, where the key is one of files.
     """
 
     protocol: str = ""
     settings: Mapping[str, object] | None = None
     keys: Mapping[str, str] | None = None
     why: str = ""
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     def differs(self, board: Board) -> str:
         """In what the board is not of this installation's benchmark; "" where it is, as far as is known."""
@@ -37,16 +47,24 @@ class Here:
             return f"protocol {board.protocol}, here it is {self.protocol or 'no such task'}"
         if self.settings is None:
             return f"its settings are not of this version ({self.why})"
-        if self.keys is not None and dict(self.keys) != dict(board.keys):
-            names = sorted(name for name in {**self.keys, **board.keys} if self.keys.get(name) != board.keys.get(name))
-            told = ", ".join(f"{name} {board.keys.get(name, '-')} (here {self.keys.get(name, '-')})" for name in names)
-            return f"other data of {board.world}: {told}"
+        if self.keys is not None:
+            here, there = self.named(self.keys), self.named(board.keys)
+            names = sorted(name for name in {**here, **there} if here.get(name) != there.get(name))
+            told = ", ".join(f"{name} {there.get(name, '-')} (here {here.get(name, '-')})" for name in names)
+            return f"other data of {board.world}: {told}" if told else ""
         return ""
+
+    def named(self, keys: Mapping[str, str]) -> dict[str, str]:
+        """Keys of data, by content where they are those of files here."""
+        own = self.keys or {}
+        known = {name: self.contents[name] for name in self.contents if keys.get(name, "") == own.get(name)}
+        return by_content(keys, known)
 
     def group(self, board: Board) -> str:
         """The board's table: settings that it does not name have the values of this version."""
         same = board.protocol == self.protocol and self.settings is not None
-        return group_key(board, dict(self.settings) if same and self.settings is not None else None)
+        settings = dict(self.settings) if same and self.settings is not None else None
+        return group_key(board, settings, self.named(board.keys))
 
 
 Look = Callable[[Board], Here]

@@ -38,10 +38,32 @@ def shown_metrics(task: str) -> dict[str, MetricInfo]:
     return {name: info for name, info in metrics_of(task)[0].items() if info.group != HIDDEN}
 
 
-def group_key(board: Board, settings: Mapping[str, Any] | None = None) -> str:
-    """What must be equal for two boards to be one table; `settings` stands in for the board's own."""
+def group_key(
+    board: Board, settings: Mapping[str, Any] | None = None, keys: Mapping[str, str] | None = None
+) -> str:
+    """What must be equal for two boards to be one table; `settings` and `keys` stand in for the board's own."""
     options = [board.settings if settings is None else settings, board.world_options]
-    return content_key([board.task, board.protocol, board.world, board.preset, board.keys, options])
+    data = dict(board.keys if keys is None else keys)
+    return content_key([board.task, board.protocol, board.world, board.preset, data, options])
+
+
+FILES, CONTENT = "pairs/", "depth/"
+"""Begin the names of keys: digests of the files of pairs, and of the depth in them."""
+
+
+def by_content(keys: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    """Keys of data, with those of files exchanged for those of their content, as far as that is known.
+
+    >>> by_content({"pairs/test": "f1", "objects": "w"}, {"pairs/test": "c1"})
+    {'depth/test': 'c1', 'objects': 'w'}
+    """
+    found = {}
+    for name, digest in keys.items():
+        if name.startswith(FILES) and name in known:
+            found[CONTENT + name.removeprefix(FILES)] = known[name]
+        else:
+            found[name] = digest
+    return found
 
 
 @dataclass(frozen=True)

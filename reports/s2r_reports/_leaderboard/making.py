@@ -1,15 +1,15 @@
 """An entry is made of finished runs: the simulator's and, beside them, those of its anchors."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from s2r_bench import __version__
 from s2r_bench.errors import UsageError
-from s2r_bench.records import content_key
-from s2r_reports._leaderboard.figures import Scored, anchors_of, reserved, shown_metrics
+from s2r_bench.records import RunSpec, content_key
+from s2r_reports._leaderboard.figures import FILES, Scored, anchors_of, by_content, reserved, shown_metrics
 from s2r_reports._leaderboard.form import (
     COSTS,
     FORM,
@@ -28,6 +28,8 @@ from s2r_reports._leaderboard.form import (
 from s2r_reports.frames import Entry as RunEntry
 
 Row = tuple[str, str]
+Contents = Callable[[RunSpec], Mapping[str, str]]
+"""A run's keys of files -> digests of what is in them."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,16 @@ class About:
     submitter: Submitter
 
 
-def make(about: About, own: Sequence[RunEntry], every: Sequence[RunEntry]) -> tuple[Entry, list[str]]:
+def make(
+    about: About, own: Sequence[RunEntry], every: Sequence[RunEntry], contents: Contents
+) -> tuple[Entry, list[str]]:
     """An entry of the runs `own`, and notes on what was left out or chosen.
 
     Args:
         about: the rest of the entry.
         own: runs of the simulator.
         every: all runs; anchors are looked for among them.
+        contents: what is in the files that a run's keys name.
 
     Raises:
         UsageError: none of the runs can stand in a leaderboard, or one arm was run with several sets of options.
@@ -63,7 +68,7 @@ def make(about: About, own: Sequence[RunEntry], every: Sequence[RunEntry]) -> tu
         elif spec.method in reserved(spec.task):
             notes.append(f"{spec.task}: left out, {spec.method} is an anchor there and comes with every entry")
         else:
-            boards.append(_board(runs, [run for run in every if run.group == group], notes))
+            boards.append(_board(runs, [run for run in every if run.group == group], contents, notes))
     if not boards:
         raise UsageError("; ".join(["no run that can stand in a leaderboard", *notes]))
     told = {"schema": FORM, "made_by": __version__}
@@ -73,7 +78,9 @@ def make(about: About, own: Sequence[RunEntry], every: Sequence[RunEntry]) -> tu
     return entry, notes
 
 
-def _board(own: Sequence[RunEntry], every: Sequence[RunEntry], notes: list[str]) -> Board:
+def _board(
+    own: Sequence[RunEntry], every: Sequence[RunEntry], contents: Contents, notes: list[str]
+) -> Board:
     spec = own[0].record.spec
     _refuse_variants(own)
     code = {run.record.spec.inputs.get("task", "") for run in own}
@@ -94,7 +101,7 @@ def _board(own: Sequence[RunEntry], every: Sequence[RunEntry], notes: list[str])
         "world": plain_name(spec.world),
         "sensor": own[0].sensor,
         "preset": spec.preset,
-        "keys": {name: digest for name, digest in spec.inputs.items() if name not in ("task", "simulator")},
+        "keys": _keys(own[0], contents, notes),
         "settings": without_places(spec.options.get("task", {})),
         "world_options": without_places(spec.options.get("world", {})),
         "options": without_places(spec.options.get("method", {})),
@@ -106,6 +113,19 @@ def _board(own: Sequence[RunEntry], every: Sequence[RunEntry], notes: list[str])
     blank = Figure(metric="none", mean=0.0, low=None, high=None, samples=0, seeds=0, gap=None)
     board = Board(**cast(Any, made), figures=(blank,))
     return Board(**cast(Any, made), figures=Scored(board, "entry").figures())
+
+
+def _keys(run: RunEntry, contents: Contents, notes: list[str]) -> dict[str, str]:
+    """The digests of a run's data: of the depth itself where files are named and are here."""
+    spec = run.record.spec
+    files = {name: digest for name, digest in spec.inputs.items() if name not in ("task", "simulator")}
+    found = by_content(files, contents(spec) if any(name.startswith(FILES) for name in files) else {})
+    if any(name.startswith(FILES) for name in found):
+        notes.append(
+            f"{_heading(run)}: its data are not here as they were scored, so they are named by their files; "
+            "who has the same depth in other files has another table"
+        )
+    return found
 
 
 def _refuse_variants(own: Sequence[RunEntry]) -> None:

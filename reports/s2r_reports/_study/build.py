@@ -6,12 +6,11 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.files import write_bytes
 from s2r_reports._study.drawing import Drawn, draw
-from s2r_reports._study.layout import CAPTURED, IMAGES, Key, Sample, Study
+from s2r_reports._study.layout import CAPTURED, CLOUDS, IMAGES, Key, Sample, Show, Study
 from s2r_reports._study.pools import Candidate, Pools, Shown
 from s2r_reports._study.render import Image, even_out, picture, png
 
@@ -29,6 +28,7 @@ class Plan:
     seed: int
     same_views: bool
     static: bool
+    show: Show = "views"
 
 
 def build(pools: Pools, plan: Plan, out: Path, progress: Progress) -> Study:
@@ -40,7 +40,7 @@ def build(pools: Pools, plan: Plan, out: Path, progress: Progress) -> Study:
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there already and is not empty; give another folder with -o, or delete that one")
-    drawn = draw(pools, plan.samples, plan.examples, plan.seed, plan.same_views)
+    drawn = draw(pools, plan.samples, plan.examples, plan.seed, plan.same_views, plan.show)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -55,48 +55,50 @@ def build(pools: Pools, plan: Plan, out: Path, progress: Progress) -> Study:
 def _write(pools: Pools, drawn: Drawn, plan: Plan, folder: Path, progress: Progress) -> Study:
     study_id, images = secrets.token_hex(ID_BYTES), _Gallery(progress, drawn)
     samples = {
-        images.add(one, lambda shown: shown.depth): Sample(source, one.view, one.origin)
+        images.add(one, clean=False): Sample(source, one.view, one.origin)
         for source, found in drawn.samples.items()
         for one in found
     }
     examples: dict[str, Sample] = {}
     pairs = []
     for one in drawn.examples:
-        clean = images.add(one, lambda shown: shown.clean)
-        captured = images.add(one, lambda shown: shown.depth)
+        clean, captured = images.add(one, clean=True), images.add(one, clean=False)
         examples |= {clean: Sample("clean", one.view, one.origin), captured: Sample(CAPTURED, one.view, one.origin)}
         pairs.append((clean, captured))
     (height, width), files = images.size, even_out({name: png(image) for name, image in images.made.items()})
     for name in sorted(files):  # in the order of random tokens
-        path = write_bytes(folder / IMAGES / f"{name}.png", files[name])
-        os.utime(path, (MTIME, MTIME))
-    study = Study(study_id, plan.seed, pools.captures, tuple(sorted(samples)), tuple(pairs), width, height)
+        paths = [write_bytes(folder / IMAGES / f"{name}.png", files[name])]
+        if name in images.clouds:
+            paths.append(write_bytes(folder / CLOUDS / f"{name}.bin", images.clouds[name]))
+        for path in paths:
+            os.utime(path, (MTIME, MTIME))
+    study = Study(study_id, plan.seed, pools.captures, tuple(sorted(samples)), tuple(pairs), width, height, plan.show)
     key = Key(study_id, pools.sensor, tuple(drawn.samples), _sorted(samples), _sorted(examples), vars(plan))
     if plan.static:
         from s2r_reports._study.static import write_static
 
-        write_static(study, files, folder)
+        write_static(study, files, images.clouds, folder)
     key.write(folder)
     study.write(folder)
     return study
 
 
 class _Gallery:
-    """Rendered pictures by the random id that each gets."""
+    """Rendered pictures, and clouds where those are shown, by the random id that each gets."""
 
     def __init__(self, progress: Progress, drawn: Drawn) -> None:
         self.made: dict[str, Image] = {}
+        self.clouds: dict[str, bytes] = {}
         self.progress = progress
         self.total = sum(map(len, drawn.samples.values())) + 2 * len(drawn.examples)
 
-    def add(self, one: Candidate, side: Callable[[Shown], Any]) -> str:
-        """Render one side of a view and return its id.
+    def add(self, one: Candidate, clean: bool) -> str:
+        """Render the clean or the shown side of a candidate and return its id.
 
         Raises:
             DataError: its size is not that of the others.
         """
-        shown = one.load()
-        image = picture(shown.clean, side(shown), shown.K)
+        image, cloud = _rendered(one, clean)
         if self.made and image.shape[:2] != self.size:
             raise DataError(
                 f"{one.view} of {one.origin} makes a picture of {image.shape[1]}x{image.shape[0]}, others of "
@@ -104,6 +106,8 @@ class _Gallery:
             )
         name = secrets.token_hex(ID_BYTES)
         self.made[name] = image
+        if cloud is not None:
+            self.clouds[name] = cloud
         self.progress(len(self.made), self.total)
         return name
 
@@ -112,6 +116,17 @@ class _Gallery:
         """(height, width) of all pictures."""
         height, width, _ = next(iter(self.made.values())).shape
         return height, width
+
+
+def _rendered(one: Candidate, clean: bool) -> tuple[Image, bytes | None]:
+    """The picture of one side of a candidate, and its cloud where it is one."""
+    shown = one.load()
+    if isinstance(shown, Shown):
+        return picture(shown.clean, shown.clean if clean else shown.depth, shown.K), None
+    from s2r_reports._study.clouds import cloud, still
+
+    data = cloud(one.view, shown.clean, shown.clean if clean else shown.depth)
+    return still(data), data
 
 
 def _sorted(shown: Mapping[str, Sample]) -> dict[str, Sample]:

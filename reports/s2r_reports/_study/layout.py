@@ -2,6 +2,7 @@
 
 DIR/study.json         what the pages need: ids, the question's wording, the seed of the orders; no name of any source
 DIR/images/ID.png      the pictures; ids are random tokens
+DIR/clouds/ID.bin      the same as clouds that can be turned, where a study shows fused clouds (`clouds` has the form)
 DIR/study.html         the single-file variant, if it was asked for
 DIR/key.json           id -> source, view and run: the solution. It is never served, nor read by the server
 DIR/participants.json  a participant's label -> secret token, made by the server
@@ -25,9 +26,10 @@ STUDY, KEY, PARTICIPANTS, ANSWERS, PAGE = (
     "answers.jsonl",
     "study.html",
 )
-IMAGES = "images"
+IMAGES, CLOUDS = "images", "clouds"
 CAPTURED = "captured"  # the source of the samples that no simulator made
 Captures = Literal["real", "virtual"]
+Show = Literal["views", "clouds"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Study:
         samples: ids, sorted, which says nothing, as they are random.
         examples: (clean, captured) ids of the first screen.
         width, height: of every picture, pixels.
+        show: what a sample is: a single view, or the views of a place or object fused into a cloud.
     """
 
     id: str
@@ -93,6 +96,7 @@ class Study:
     examples: tuple[tuple[str, str], ...]
     width: int
     height: int
+    show: Show = "views"
 
     @property
     def words(self) -> Words:
@@ -161,7 +165,8 @@ def read_study(folder: Path) -> Study:
         captures: Captures = "real" if raw["captures"] == "real" else "virtual"
         examples = tuple((str(clean), str(captured)) for clean, captured in raw["examples"])
         size = int(raw["width"]), int(raw["height"])
-        return Study(str(raw["id"]), int(raw["seed"]), captures, _texts(raw["samples"]), examples, *size)
+        show: Show = "clouds" if raw.get("show") == "clouds" else "views"
+        return Study(str(raw["id"]), int(raw["seed"]), captures, _texts(raw["samples"]), examples, *size, show)
     except (KeyError, TypeError, ValueError) as wrong:
         raise DataError(f"{path} is damaged ({wrong}); build the study again") from None
 

@@ -1,4 +1,4 @@
-"""What samples can be drawn from: kept views of finished runs, or folders of simulated pairs."""
+"""What samples can be drawn from: kept views of finished runs, or folders of simulated pairs, also fused."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +10,9 @@ import numpy as np
 from s2r_bench import registry
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.files import read_json
-from s2r_bench.types import DepthArray, FloatArray
+from s2r_bench.types import DepthArray, DepthFrame, FloatArray
 from s2r_bench.worlds.pair_folder import FolderPairs, FrameEntry
-from s2r_reports._study.layout import CAPTURED, Captures
+from s2r_reports._study.layout import CAPTURED, Captures, Show
 from s2r_reports.frames import UNKNOWN_SENSOR, Entry, arm_names
 from s2r_reports.views import artifacts, read_arrays
 
@@ -29,13 +29,21 @@ class Shown:
     K: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class Fusable:
+    """The views of one place or object of one source, with poses: clean frames and shown ones, camera by camera."""
+
+    clean: Sequence[DepthFrame]
+    depth: Sequence[DepthFrame]
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """What may become a sample: of which view, from which run or folder, and how to get it."""
+    """What may become a sample: of which view (or place, or object), from which run or folder, and how to get it."""
 
     view: str
     origin: str
-    load: Callable[[], Shown] = field(compare=False)
+    load: Callable[[], Shown | Fusable] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -87,36 +95,40 @@ def pools_of_runs(entries: Sequence[Entry]) -> Pools:
     return Pools(sources, list(captured.values()), chosen[0].sensor)
 
 
-def pools_of_folders(folders: Mapping[str, Path], captured: Path, split: str) -> Pools:
+def pools_of_folders(folders: Mapping[str, Path], captured: Path, split: str, show: Show = "views") -> Pools:
     """Source -> the views of a folder that `s2r-bench simulate` wrote; captures from a folder of pairs.
 
     Args:
         folders: source's name -> a pair folder, or a folder of simulated CAD models (manifest.json).
         captured: a folder of either kind whose captured side is what the sensor gave.
         split: of which frames, in folders that have splits.
+        show: "views": every view is a candidate; "clouds": all views of a sequence (of a model) are one.
 
     Raises:
         UsageError: a name that cannot stand in a table.
         DataError: a folder that is neither, or is damaged.
     """
-    sources = {_proper(name): _candidates(folder, split)[0] for name, folder in folders.items()}
-    captures, sensor = _candidates(captured, split)
+    sources = {_proper(name): _candidates(folder, split, show)[0] for name, folder in folders.items()}
+    captures, sensor = _candidates(captured, split, show)
     return Pools(sources, captures, sensor)
 
 
-def _candidates(folder: Path, split: str) -> tuple[list[Candidate], str]:
+def _candidates(folder: Path, split: str, show: Show) -> tuple[list[Candidate], str]:
     """The views of a folder and what it calls its sensor."""
     if (folder / "cameras.json").is_file():
         pairs = FolderPairs(folder, split)
-        return _views(pairs, folder), pairs.cameras.sensor
+        return _views(pairs, folder) if show == "views" else _places(pairs, folder), pairs.cameras.sensor
     if not (folder / "manifest.json").is_file():
         raise DataError(f"{folder} holds neither cameras.json nor manifest.json; `s2r-bench simulate -o` writes such")
     manifest = read_json(folder / "manifest.json")
     found = []
     for entry in manifest.get("objects", []):
         inner = folder / str(entry["folder"])
-        side = "simulated" if (inner / "simulated").is_dir() else None
-        found += _views(FolderPairs(inner, captured=side), folder)
+        pairs = FolderPairs(inner, captured="simulated" if (inner / "simulated").is_dir() else None)
+        if show == "views":
+            found += _views(pairs, folder)
+        else:
+            found.append(Candidate(str(entry["folder"]), folder.name, _fusable(pairs, range(len(pairs)))))
     return found, f"{manifest.get('method', folder.name)}, simulated"
 
 
@@ -131,6 +143,23 @@ def _views(pairs: FolderPairs, folder: Path) -> list[Candidate]:
     entries = [pairs.cameras.entries[name] for name in pairs.names]
     ids = [f"{entry.scene}/{entry.sequence}/{_own_name(entry)}" for entry in entries]
     return [Candidate(view, folder.name, loader(index)) for index, view in enumerate(ids)]
+
+
+def _places(pairs: FolderPairs, folder: Path) -> list[Candidate]:
+    """All views of a sequence as one candidate."""
+    found: dict[str, list[int]] = {}
+    for index, name in enumerate(pairs.names):
+        entry = pairs.cameras.entries[name]
+        found.setdefault(f"{entry.scene}/{entry.sequence}", []).append(index)
+    return [Candidate(place, folder.name, _fusable(pairs, some)) for place, some in found.items()]
+
+
+def _fusable(pairs: FolderPairs, indices: Sequence[int]) -> Callable[[], Fusable]:
+    def load() -> Fusable:
+        some = [pairs[index] for index in indices]
+        return Fusable([pair.clean for pair in some], [pair.captured for pair in some])
+
+    return load
 
 
 def _own_name(entry: FrameEntry) -> str:

@@ -111,7 +111,7 @@ def _turned(clean: DepthArray, shown: DepthArray, colours: Image, K: FloatArray,
     at = (at - (low + high) / 2) * zoom + np.array(size[::-1]) / 2
     # a point is as wide as its pixel of the view has become, and a little more where the surface is seen from the side
     width = np.clip(zoom * points[ahead, 2] / distance * 1.25, 1, WIDEST * zoom)
-    row, column, which = _squares(at, width, size)
+    row, column, which = squares(at, width, size)
     order = np.argsort(-distance[which], kind="stable")  # far first: where points meet, the last one written stays
     lit = (colours * _shade(shown, K)[..., None]).round().astype(np.uint8)[known][ahead]
     image[row[order], column[order]] = lit[which[order]]
@@ -135,7 +135,7 @@ def _flat(
     return on_plane[:, :2] / on_plane[:, 2:], points[ahead, 2], ahead
 
 
-def _squares(
+def squares(
     at: NDArray[np.float64], width: NDArray[np.float64], size: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Row, column and point of every pixel that lies in a point's square and in the image."""

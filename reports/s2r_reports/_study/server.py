@@ -3,10 +3,11 @@
 GET  /s/TOKEN                 the page             GET /page.js, /page.css
 GET  /s/TOKEN/state           where this participant is: counts, the next sample's id, wording, examples
 GET  /s/TOKEN/images/ID.png   a picture
+GET  /s/TOKEN/clouds/ID.bin   the same as a cloud that can be turned, where the study shows clouds
 POST /s/TOKEN/answers         {"sample": ID, "picked": bool, "seconds": s}; repeating it changes nothing
 GET  /status                  how many have begun and finished
 
-It reads study.json, images/ and participants.json, and never key.json: it cannot tell what it does not know.
+It reads study.json, images/, clouds/ and participants.json, and never key.json: it cannot tell what it does not know.
 """
 
 import socket
@@ -27,8 +28,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from s2r_reports._study.answers import Journal, parsed, picked_of, seconds_of
-from s2r_reports._study.layout import ANSWERS, IMAGES, Study
-from s2r_reports._study.web import asset, served_page
+from s2r_reports._study.layout import ANSWERS, CLOUDS, IMAGES, Study
+from s2r_reports._study.web import asset, script, served_page
 
 LONGEST_BODY = 2048
 POLICY = (
@@ -91,6 +92,7 @@ class Desk:
             "examples": study.examples,
             "width": study.width,
             "height": study.height,
+            "show": study.show,
             "total": len(study.samples),
             "answered": len(answered),
             "next": left[0] if left else None,
@@ -151,15 +153,24 @@ def application(desk: Desk, hosts: Sequence[str] = ("*",)) -> ASGIApp:
             raise HTTPException(404, "There is no such picture")
         return Response((desk.folder / IMAGES / f"{name}.png").read_bytes(), media_type="image/png", headers=KEPT)
 
+    async def cloud(request: Request) -> Response:
+        desk.participant(request)
+        name = request.path_params["name"].removesuffix(".bin")
+        if desk.study.show != "clouds" or name not in desk.study.images:
+            raise HTTPException(404, "There is no such cloud")
+        data = (desk.folder / CLOUDS / f"{name}.bin").read_bytes()
+        return Response(data, media_type="application/octet-stream", headers=KEPT)
+
     routes = [
         Route("/", _root),
         Route("/status", _status(desk)),
-        Route("/page.js", _file("page.js", "text/javascript")),
-        Route("/page.css", _file("page.css", "text/css")),
+        Route("/page.js", _file(script(), "text/javascript")),
+        Route("/page.css", _file(asset("page.css"), "text/css")),
         Route("/s/{token}", page),
         Route("/s/{token}/state", state),
         Route("/s/{token}/answers", answers, methods=["POST"]),
         Route("/s/{token}/images/{name}", image),
+        Route("/s/{token}/clouds/{name}", cloud),
     ]
     known_hosts = Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app = Starlette(routes=routes, middleware=[known_hosts], exception_handlers={HTTPException: _refused})
@@ -200,9 +211,9 @@ def _status(desk: Desk) -> Handler:
     return status
 
 
-def _file(name: str, kind: str) -> Handler:
+def _file(text: str, kind: str) -> Handler:
     async def file(_request: Request) -> Response:
-        return Response(asset(name), media_type=kind, headers=NO_STORE)
+        return Response(text, media_type=kind, headers=NO_STORE)
 
     return file
 

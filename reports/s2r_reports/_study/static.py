@@ -13,7 +13,7 @@ from s2r_reports._study.web import single_page
 ANSWERS_KIND = "s2r-bench study answers"
 
 
-def write_static(study: Study, files: Mapping[str, bytes], folder: Path) -> Path:
+def write_static(study: Study, files: Mapping[str, bytes], clouds: Mapping[str, bytes], folder: Path) -> Path:
     """Write `folder/study.html`. The page draws each participant's order itself."""
     data = {
         "kind": ANSWERS_KIND,
@@ -23,6 +23,12 @@ def write_static(study: Study, files: Mapping[str, bytes], folder: Path) -> Path
         "examples": study.examples,
         "width": study.width,
         "height": study.height,
-        "images": {name: base64.b64encode(files[name]).decode() for name in sorted(files)},
+        "show": study.show,
+        "images": _encoded(files),
+        "clouds": _encoded(clouds),
     }
     return write_text(folder / PAGE, single_page(json.dumps(data).replace("<", "\\u003c")))
+
+
+def _encoded(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(files[name]).decode() for name in sorted(files)}

@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const STEP_DEG = 6, FIELD_DEG = 30, LIMIT_DEG = 89;
+  const LEAST_PX = 200; // of a pane's width, where there is room for more than two
   const figures = [...document.querySelectorAll("figure.scene")];
   if (!figures.length) return;
 
@@ -86,7 +87,12 @@
       this.stage.addEventListener("keydown", (event) => this.key(event));
       new IntersectionObserver(([seen]) => { this.near = seen.isIntersecting; this.ask(); }, { rootMargin: "300px" })
         .observe(this.stage);
-      new ResizeObserver(() => this.ask()).observe(this.grid);
+      new ResizeObserver(() => { this.spread(); this.ask(); }).observe(this.grid);
+    }
+
+    spread() { // rows of equal length, as far as the number of panes allows
+      const most = Math.max(2, Math.floor(this.grid.clientWidth / LEAST_PX)), rows = Math.ceil(this.panes.length / most);
+      this.grid.style.setProperty("--across", Math.ceil(this.panes.length / rows));
     }
 
     reset() { [this.yaw, this.pitch] = this.data.turn; this.zoom = 1; }
@@ -121,12 +127,13 @@
         box.className = "pane";
         name.className = "pane-name";
         name.textContent = pane.title + " ";
-        note.textContent = pane.note || "";
+        note.textContent = (pane.note || "").replaceAll(" %", "\u00a0%");
         name.append(note);
         box.append(canvas, name);
         this.grid.append(box);
         return { pane, canvas, scene: null };
       });
+      this.spread();
       this.ask();
     }
 

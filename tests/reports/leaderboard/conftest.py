@@ -43,11 +43,13 @@ class Maker:
         gains = {name: gain} | ({"no-sim": 0.0, "oracle": 0.05} if anchors else {})
         return [self.made.recon(arm, seed, gain=one) for seed in range(seeds) for arm, one in gains.items()]
 
+    contents: dict[str, str] = field(default_factory=dict)
+
     def entry(self, records: list[RunRecord], method: str = "ours", **card: Any) -> Entry:
         """An entry of the runs of `method` among records."""
         about = {"card": {**CARD, "name": method, **card}, "data": DATA, "submitter": SENDER}
         own = [record for record in records if record.spec.method == method]
-        entry, self.notes = leaderboard.make(about, own, records, self.folder / "nowhere")
+        entry, self.notes = leaderboard.make(about, own, records, self.folder / "nowhere", lambda _: self.contents)
         return entry
 
     def usual(self) -> Entry:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,3 +144,31 @@ def start(tmp_path):
         with contextlib.suppress(OSError):
             process.kill()
         process.communicate()
+
+
+def shot(page, name):
+    """A picture of the page, where S2R_SHOTS names a folder for them."""
+    if os.environ.get("S2R_SHOTS"):
+        page.screenshot(path=Path(os.environ["S2R_SHOTS"]) / f"{name}.png")
+
+
+@pytest.fixture
+def opened(browser):
+    """Open a page; what it asked for and what its console said are kept, and both must be clean in the end."""
+    contexts, asked, said = [], [], []
+
+    def open_(url, width=1280, height=860, **more):
+        context = browser.new_context(viewport={"width": width, "height": height}, **more)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda wrong: said.append(str(wrong)))
+        page.goto(url)
+        return page
+
+    open_.asked, open_.said, open_.shot = asked, said, shot
+    yield open_
+    for context in contexts:
+        context.close()

@@ -1,59 +1,15 @@
 """The pages in a real browser: keys and clicks, resumed, narrow and wide, light and dark, nothing fetched."""
 
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("uvicorn", reason="the extra `study` is not installed")
-CHROMIUM = shutil.which("chromium")
-if CHROMIUM is None:
-    pytest.skip("there is no chromium on this machine", allow_module_level=True)
 
 from s2r_reports import study as door  # noqa: E402
 from tests.reports.study.conftest import fill, made  # noqa: E402
-
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-gpu"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as play:
-        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def opened(browser):
-    """Open a page; what it asked for and what its console said are kept, and both must be clean in the end."""
-    contexts, asked, said = [], [], []
-
-    def open_(url, width=1280, height=860, **more):
-        context = browser.new_context(viewport={"width": width, "height": height}, **more)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda wrong: said.append(str(wrong)))
-        page.goto(url)
-        return page
-
-    open_.asked, open_.said = asked, said
-    yield open_
-    for context in contexts:
-        context.close()
-
-
-def shot(page, name):
-    """A picture of the page, where S2R_SHOTS names a folder for them."""
-    if os.environ.get("S2R_SHOTS"):
-        page.screenshot(path=Path(os.environ["S2R_SHOTS"]) / f"{name}.png")
 
 
 def ready(page):
@@ -128,11 +84,11 @@ def test_narrow_and_wide_light_and_dark(folder, start, opened, width, height, sc
     page.wait_for_load_state("networkidle")
     assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth)")
     assert fits(page)
-    shot(page, f"intro-{width}-{scheme}")
+    opened.shot(page, f"intro-{width}-{scheme}")
     page.click("#start")
     ready(page)
     assert fits(page)
-    shot(page, f"trial-{width}-{scheme}")
+    opened.shot(page, f"trial-{width}-{scheme}")
     for name in ("#yes", "#no"):  # both answers are on the screen without scrolling, and large enough for a thumb
         box = page.locator(name).bounding_box()
         assert box["y"] + box["height"] <= height
@@ -154,7 +110,7 @@ def test_the_single_file_from_reading_to_results(folder, opened, tmp_path):
             assert page.inner_text("#count") == "6 of 12"
         page.keyboard.press("cs"[number % 2])
     page.wait_for_selector("#save:not([hidden])")
-    shot(page, "done-static")
+    opened.shot(page, "done-static")
     with page.expect_download() as download:
         page.click("#save")
     file = tmp_path / download.value.suggested_filename

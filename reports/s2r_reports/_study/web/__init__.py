@@ -14,6 +14,11 @@ def asset(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
+def script() -> str:
+    """All of the page's script: what draws clouds, and the page itself."""
+    return asset("cloud.js") + asset("page.js")
+
+
 def served_page() -> str:
     """The page of the server: style and script are files of their own, as its Content-Security-Policy asks."""
     head = '<link rel="stylesheet" href="/page.css">\n<script src="/page.js" defer></script>'
@@ -22,13 +27,13 @@ def served_page() -> str:
 
 def single_page(data: str) -> str:
     """The page as one file with `data` (JSON without any `<`) inside; it may run its own script and nothing else."""
-    style, script = asset("page.css"), asset("page.js")
+    style, code = asset("page.css"), script()
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(code)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{style}</style>'
-    tail = f'<script type="application/json" id="study">{data}</script>\n<script>{script}</script>'
+    tail = f'<script type="application/json" id="study">{data}</script>\n<script>{code}</script>'
     return asset("page.html").replace("<!-- head -->", head).replace("<!-- data -->", tail)
 
 

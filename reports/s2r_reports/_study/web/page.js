@@ -29,6 +29,11 @@
     }
     return {
       image: (id) => `${base}/images/${id}.png`,
+      async cloud(id) {
+        const reply = await fetch(`${base}/clouds/${id}.bin`, { signal: AbortSignal.timeout(60000) });
+        if (!reply.ok) throw new Error("There is no such cloud");
+        return reply.arrayBuffer();
+      },
       async state() {
         const { status, said } = await call("/state");
         if (status !== 200) throw new Error(said.error);
@@ -69,7 +74,7 @@
     }
     const kept = read();
     const known = { words: study.words, examples: study.examples, total: study.samples.length,
-      width: study.width, height: study.height };
+      width: study.width, height: study.height, show: study.show };
     const now = () => ({ ...known, answered: kept.answers.length,
       next: kept.order[kept.answers.length] ?? null, after: null });
     function write() {
@@ -82,6 +87,7 @@
     }
     return {
       image: (id) => `data:image/png;base64,${study.images[id]}`,
+      async cloud(id) { return Uint8Array.from(atob(study.clouds[id]), (letter) => letter.charCodeAt(0)).buffer; },
       async state() { write(); return now(); },
       async answer(sample, picked, seconds) {
         const position = kept.answers.length;
@@ -105,14 +111,28 @@
   const source = inline ? local(JSON.parse(inline.textContent)) : remote();
   let state = null, shownAt = 0, busy = true;
 
-  function picture(id, text) {
-    const frame = document.createElement("div");
+  const turns = () => state.show === "clouds" && Clouds; // else, and where there is no WebGL, still pictures
+  let turned = null; // the trial's cloud
+
+  function cloud(id, text, group) {
+    const frame = document.createElement("div"), canvas = document.createElement("canvas");
+    frame.className = "cloud";
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `${text}: a cloud of points that can be turned`);
+    frame.append(canvas);
+    return { frame, loaded: source.cloud(id).then((data) => { group.add(canvas, data); group.ask(); }) };
+  }
+
+  function picture(id, text, group) {
+    if (group) return cloud(id, text, group);
+    const frame = document.createElement("div"), fused = state.show === "clouds";
     frame.className = "picture";
     const loaded = [];
     for (let side = 0; side < 2; side++) {
       const half = document.createElement("div"), image = document.createElement("img");
+      const what = fused ? `from ${side ? "the left" : "the right"}` : side ? "its points, seen from the side" : "distance in colours";
       half.className = "half";
-      image.alt = side ? `${text}: its points, seen from the side` : `${text}: distance in colours`;
+      image.alt = `${text}: ${what}`;
       image.width = state.width;
       image.height = state.height;
       image.src = source.image(id);
@@ -132,13 +152,22 @@
   function intro() {
     byId("told").textContent = state.words.told;
     byId("total").textContent = state.total;
+    byId("of-views").hidden = state.show === "clouds";
+    byId("of-stills").hidden = state.show !== "clouds" || turns();
+    byId("of-clouds").hidden = !turns();
     for (const [clean, captured] of state.examples) {
-      const pair = document.createElement("div");
+      const pair = document.createElement("div"), group = turns() ? new Clouds.Group() : null;
       pair.className = "pair";
+      if (group) {
+        pair.tabIndex = 0;
+        pair.setAttribute("role", "group");
+        pair.setAttribute("aria-label", "Clean and captured; arrow keys turn both, plus and minus zoom, 0 puts them back");
+        pair.addEventListener("keydown", (event) => group.key(event));
+      }
       for (const [id, text] of [[clean, "Clean"], [captured, state.words.reference]]) {
         const figure = document.createElement("figure"), caption = document.createElement("figcaption");
         caption.textContent = text;
-        const made = picture(id, text);
+        const made = picture(id, text, group);
         made.loaded.catch(() => trouble("A picture could not be loaded. Please reload the page."));
         figure.append(caption, made.frame);
         pair.append(figure);
@@ -161,7 +190,9 @@
     if (byId("trial").hidden) show("trial", "question");
     let again = false;
     for (let pause = 500; ; pause = Math.min(pause * 2, 8000)) {
-      const { frame, loaded } = picture(state.next, `Picture ${answered + 1}`);
+      turned?.free();
+      turned = turns() ? new Clouds.Group() : null;
+      const { frame, loaded } = picture(state.next, `Sample ${answered + 1}`, turned);
       byId("shown").replaceChildren(frame);
       try { await loaded; break; } catch (wrong) {
         again = true;
@@ -170,7 +201,8 @@
       }
     }
     if (again) trouble("");
-    if (state.after) new Image().src = source.image(state.after);
+    if (state.after && turned) source.cloud(state.after).catch(() => {}); // so that the browser has it already
+    else if (state.after) new Image().src = source.image(state.after);
     byId("yes").disabled = byId("no").disabled = busy = false;
     shownAt = performance.now();
   }
@@ -201,7 +233,8 @@
   byId("yes").addEventListener("click", () => pick(true));
   byId("no").addEventListener("click", () => pick(false));
   document.addEventListener("keydown", (event) => {
-    if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || byId("trial").hidden) return;
+    if (byId("trial").hidden || turned?.key(event)) return;
+    if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
     const key = event.key.toLowerCase();
     if (key === state.words.yes_key) pick(true);
     if (key === state.words.no_key) pick(false);
