@@ -165,6 +165,10 @@ def grid(layout: Layout, summary: Summary) -> Grid:
         return Grid(f"{layout.name}; {cell}", ("", *categories), tuple(rows), sections=sections)
     methods = list(dict.fromkeys(one.method for one in every))
     rows = [(cell, *(part[method, categories[0]] for method in methods)) for part in parts.values()]
+    told = {method: value for (method, _, _), value in paper.of_table(layout.table, "discriminator").items()}
+    if told:  # tables II and III print it too; runs of recon keep no such figure
+        shown = (_text(told.get(method), "accuracy") for method in methods)
+        rows.append(("accuracy of the discriminator (%)", *shown))
     return Grid(layout.name, ("", *methods), tuple(rows), sections={0: here, 1: theirs})
 
 

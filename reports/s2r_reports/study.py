@@ -16,6 +16,7 @@ from s2r_bench.files import held
 from s2r_bench.records import RunRecord
 
 if TYPE_CHECKING:
+    from s2r_bench.worlds.pair_folder import FolderPairs
     from s2r_reports._study.build import Progress
     from s2r_reports._study.layout import Show, Study
     from s2r_reports._study.pools import Pools
@@ -35,7 +36,7 @@ def pools_of(
     records: Sequence[RunRecord],
     home: Path,
     folders: Mapping[str, Path],
-    captured: Path | None,
+    captured: "Path | FolderPairs | None",
     split: str,
     show: "Show" = "views",
 ) -> "Pools":
@@ -52,12 +53,12 @@ def pools_of(
     if not folders and show == "clouds":
         raise UsageError(
             "runs keep single views, and a cloud is fused of all views of a place: write them with `s2r-bench simulate "
-            "-m METHOD -d WORLD -o DIR`, then give --from METHOD=DIR for each method, and --captured PAIRS"
+            "-m METHOD -d WORLD -o DIR`, then give --from METHOD=DIR for each method, and --captured WORLD"
         )
     if not folders:
         return pools.pools_of_runs(entries_of(records, home))
     if captured is None:
-        raise UsageError("--from needs --captured DIR too: a folder of pairs with what the sensor gave")
+        raise UsageError("--from needs --captured too: a world, or a folder of pairs, with what the sensor gave")
     return pools.pools_of_folders(folders, captured, split, show)
 
 

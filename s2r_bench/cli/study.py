@@ -1,7 +1,7 @@
 """study: can people tell simulated samples from captured ones?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -12,6 +12,9 @@ from s2r_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from s2r_bench.worlds.base import Split
+    from s2r_bench.worlds.pair_folder import FolderPairs
 
 PORT = 8377
 HERE = ("127.0.0.1", "localhost", "::1")
@@ -45,7 +48,8 @@ def build(
         typer.Option("--from", help="A folder of `s2r-bench simulate`, instead of runs; repeat.", metavar="NAME=DIR"),
     ] = None,
     captured: Annotated[
-        Path | None, typer.Option("--captured", help="With --from: the pairs whose captures are shown.", metavar="DIR")
+        str | None,
+        typer.Option("--captured", help="With --from: the world, or pairs, whose captures are shown.", metavar="DATA"),
     ] = None,
     show: Annotated[
         Literal["views", "clouds"],
@@ -61,12 +65,13 @@ def build(
     """Draw, shuffle and render samples of several methods and captures, with the solution in a file of its own."""
     member = _member()
     folders = _folders(from_ or [])
-    if folders and (runs or method or world or preset):
-        raise UsageError("--from takes folders instead of runs: leave out keys, -m, --world and --preset")
+    if folders and (runs or method or world):
+        raise UsageError("--from takes folders instead of runs: leave out keys, -m and --world")
     if captured is not None and not folders:
         raise UsageError("--captured goes with --from; captures of runs lie beside their samples")
     records = [] if folders else chosen(session, runs, "fidelity", method, world, preset)
-    pools = member.pools_of(records, session.home, folders, captured, split, show)
+    captures = _captures(session, captured, split, preset)
+    pools = member.pools_of(records, session.home, folders, captures, split, show)
     if dry_run:
         counts = member.counts_of(pools)
         lines = [f"{name}: {count} {show}" for name, count in counts.items()]
@@ -128,6 +133,21 @@ def results(
     """How often each method's samples were picked as captured, with intervals, d' and agreement."""
     document, text = _member().results(folder, files or [], unfinished, out)
     session.answer(document, text)
+
+
+def _captures(session: Session, word: str | None, split: str, preset: str | None) -> "Path | FolderPairs | None":
+    """Where captures come from: a world's pairs, or a folder."""
+    from s2r_bench.worlds.base import WORLDS, open_world
+    from s2r_bench.worlds.pair_folder import FolderPairs
+
+    if word is None or word not in WORLDS or Path(word).exists():
+        if word is not None and preset is not None:
+            raise UsageError("--preset goes with a world; the folder of --captured is as it is")
+        return None if word is None else Path(word)
+    pairs = open_world(word, preset=preset or "tiny", home=session.home).pairs(cast("Split", split))
+    if not isinstance(pairs, FolderPairs):
+        raise UsageError(f"the pairs of {word} lie in no folder; give one with --captured DIR")
+    return pairs
 
 
 def _folders(words: list[str]) -> dict[str, Path]:

@@ -37,6 +37,8 @@ def test_built_from_the_store_and_counted(cli_here, home, tmp_path):
         (["build", "--from", "a=x"], 2, "--captured"),
         (["build", "--from", "a=x", "-m", "ours"], 2, "instead of runs"),
         (["build", "--captured", "x"], 2, "goes with --from"),
+        (["build", "--from", "a=x", "--captured", "x", "--preset", "tiny"], 2, "--preset goes with a world"),
+        (["build", "--show", "meshes"], 2, "meshes"),
         (["build", "--from", "a=x", "--captured", "x"], 3, "neither cameras.json nor manifest.json"),
         (["serve", "none"], 3, "holds no study"),
         (["results", "none"], 3, "holds no study"),

@@ -137,6 +137,21 @@ def test_ablations_have_their_layout(made: ModuleType) -> None:
     assert float(rows["no-residual"].split(" / ")[0]) < float(rows["stages-2"].split(" / ")[0])
 
 
+def test_tables_of_the_discriminator_have_its_accuracy_as_printed(made: ModuleType) -> None:
+    some, summary = laid_out(
+        made.recon("no-sim", preset="paper"),
+        made.recon("ours", gain=0.05, preset="paper", options={"discriminator": {"patch": 128, "width": 64}}),
+        made.recon("ours", gain=0.02, preset="paper", options={"discriminator": {"patch": 64, "width": 64}}),
+    )
+    grid = layouts.grid(next(one for one in some if one.table == "II"), summary)
+    accuracy = dict(zip(grid.head, grid.rows[-1], strict=True))
+    assert accuracy == {
+        "": "accuracy of the discriminator (%)",
+        **{"patch-32": "42.7", "patch-64": "65.4", "patch-128": "67.8", "patch-256": "70.2"},
+    }
+    assert len(grid.rows) == 3
+
+
 def test_correlations_are_scipys() -> None:
     dice = np.random.default_rng(3)
     for size in (3, 5, 6):

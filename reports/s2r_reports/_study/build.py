@@ -11,7 +11,7 @@ from s2r_bench.errors import DataError, UsageError
 from s2r_bench.files import write_bytes
 from s2r_reports._study.drawing import Drawn, draw
 from s2r_reports._study.layout import CAPTURED, CLOUDS, IMAGES, Key, Sample, Show, Study
-from s2r_reports._study.pools import Candidate, Pools, Shown
+from s2r_reports._study.pools import Candidate, Fusable, Pools, Shown
 from s2r_reports._study.render import Image, even_out, picture, png
 
 Progress = Callable[[int, int], None]
@@ -88,6 +88,7 @@ class _Gallery:
 
     def __init__(self, progress: Progress, drawn: Drawn) -> None:
         self.made: dict[str, Image] = {}
+        self.frames: tuple[int, int] | None = None  # (height, width) of the depth that is shown
         self.clouds: dict[str, bytes] = {}
         self.progress = progress
         self.total = sum(map(len, drawn.samples.values())) + 2 * len(drawn.examples)
@@ -98,12 +99,15 @@ class _Gallery:
         Raises:
             DataError: its size is not that of the others.
         """
-        image, cloud = _rendered(one, clean)
-        if self.made and image.shape[:2] != self.size:
+        shown = one.load()
+        frame = shown.clean.shape if isinstance(shown, Shown) else shown.clean[0].size
+        self.frames = self.frames or frame
+        if frame != self.frames:
             raise DataError(
-                f"{one.view} of {one.origin} makes a picture of {image.shape[1]}x{image.shape[0]}, others of "
-                f"{self.size[1]}x{self.size[0]}: sizes would tell the sources apart, so all views must be of one size"
+                f"{one.view} of {one.origin} is of views of {frame[1]}x{frame[0]}, others of {self.frames[1]}x"
+                f"{self.frames[0]}: sizes would tell the sources apart, so all views must be of one size"
             )
+        image, cloud = _rendered(one.view, shown, clean)
         name = secrets.token_hex(ID_BYTES)
         self.made[name] = image
         if cloud is not None:
@@ -118,14 +122,13 @@ class _Gallery:
         return height, width
 
 
-def _rendered(one: Candidate, clean: bool) -> tuple[Image, bytes | None]:
+def _rendered(view: str, shown: Shown | Fusable, clean: bool) -> tuple[Image, bytes | None]:
     """The picture of one side of a candidate, and its cloud where it is one."""
-    shown = one.load()
     if isinstance(shown, Shown):
         return picture(shown.clean, shown.clean if clean else shown.depth, shown.K), None
     from s2r_reports._study.clouds import cloud, still
 
-    data = cloud(one.view, shown.clean, shown.clean if clean else shown.depth)
+    data = cloud(view, shown.clean, shown.clean if clean else shown.depth)
     return still(data), data
 
 

@@ -95,12 +95,14 @@ def pools_of_runs(entries: Sequence[Entry]) -> Pools:
     return Pools(sources, list(captured.values()), chosen[0].sensor)
 
 
-def pools_of_folders(folders: Mapping[str, Path], captured: Path, split: str, show: Show = "views") -> Pools:
+def pools_of_folders(
+    folders: Mapping[str, Path], captured: Path | FolderPairs, split: str, show: Show = "views"
+) -> Pools:
     """Source -> the views of a folder that `s2r-bench simulate` wrote; captures from a folder of pairs.
 
     Args:
         folders: source's name -> a pair folder, or a folder of simulated CAD models (manifest.json).
-        captured: a folder of either kind whose captured side is what the sensor gave.
+        captured: a folder of either kind whose captured side is what the sensor gave, or such pairs.
         split: of which frames, in folders that have splits.
         show: "views": every view is a candidate; "clouds": all views of a sequence (of a model) are one.
 
@@ -113,10 +115,11 @@ def pools_of_folders(folders: Mapping[str, Path], captured: Path, split: str, sh
     return Pools(sources, captures, sensor)
 
 
-def _candidates(folder: Path, split: str, show: Show) -> tuple[list[Candidate], str]:
+def _candidates(given: Path | FolderPairs, split: str, show: Show) -> tuple[list[Candidate], str]:
     """The views of a folder and what it calls its sensor."""
-    if (folder / "cameras.json").is_file():
-        pairs = FolderPairs(folder, split)
+    folder = given if isinstance(given, Path) else given.folder
+    if isinstance(given, FolderPairs) or (folder / "cameras.json").is_file():
+        pairs = given if isinstance(given, FolderPairs) else FolderPairs(folder, split)
         return _views(pairs, folder) if show == "views" else _places(pairs, folder), pairs.cameras.sensor
     if not (folder / "manifest.json").is_file():
         raise DataError(f"{folder} holds neither cameras.json nor manifest.json; `s2r-bench simulate -o` writes such")

@@ -16,6 +16,7 @@ import numpy as np
 
 from s2r_bench.errors import DataError
 from s2r_bench.files import write_json, write_text
+from s2r_reports import paper
 from s2r_reports._study.answers import Answer, Collected, read_file, read_lines
 from s2r_reports._study.figures import Counts, Detection, detection, fleiss_kappa, over_participants, wilson
 from s2r_reports._study.layout import ANSWERS, CAPTURED, Key, Study, read_key, read_study
@@ -184,9 +185,35 @@ def records(outcome: Outcome) -> list[dict[str, Any]]:
                 "d_prime_low": _rounded(told.low) if told else None,
                 "d_prime_high": _rounded(told.high) if told else None,
                 "bias": _rounded(row.detection.bias) if row.detection else None,
+                "paper_ratio": _rounded(claimed(row.source)),
             }
         )
     return found
+
+
+def claimed(source: str) -> float | None:
+    """The share that the paper's table I prints for a source; None where it has none."""
+    value = _table_one().get(source)
+    return None if value is None else value / 100
+
+
+def _table_one() -> dict[str, float]:
+    """Source, as it is called here -> per cent, in the paper's order."""
+    told = paper.of_table("I", "user study")
+    return {CAPTURED if method == "real" else method: value for (method, _, _), value in told.items()}
+
+
+def beside_paper(outcome: Outcome) -> str:
+    """The layout of the paper's table I: what was measured here, and the paper's own figures, which are of another study."""
+    from tabulate import tabulate
+
+    theirs, own = _table_one(), {row.source: row.by_answers.mean for row in outcome.rows}
+    sources = [*dict.fromkeys([*theirs, *own])]
+    sources = [source for source in sources if source != CAPTURED] + [CAPTURED]
+    here = (f"{100 * own[source]:.1f}" if source in own else "-" for source in sources)
+    printed = (f"{theirs[source]:.1f}" if source in theirs else "-" for source in sources)
+    lines = [("picked here (%)", *here), (f"{paper.THEIRS}, on LASA: other people, other data", *printed)]
+    return str(tabulate(lines, ["", *sources], tablefmt="pipe", disable_numparse=True))
 
 
 def markdown(outcome: Outcome) -> str:
@@ -208,7 +235,8 @@ def markdown(outcome: Outcome) -> str:
         for row in outcome.rows
     ]
     table = str(tabulate(lines, [*heads, "d'", f"{level} of d'"], tablefmt="pipe", disable_numparse=True))
-    return "\n".join([table, "", *notes(outcome)])
+    laid_out = ["Layout of the paper's table I:", "", beside_paper(outcome)]
+    return "\n".join([table, "", *notes(outcome), "", *laid_out])
 
 
 def notes(outcome: Outcome) -> list[str]:

@@ -61,6 +61,12 @@ def test_shares_of_those_who_finished(folder, key):
     assert "1 did not finish and are left out: p90 (5 of 12)" in text
     assert list(rows)[-1] == "captured"
     assert "picked as captured (%)" in text
+    head, _, here, theirs = text.partition("table I:\n\n")[2].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (head, here, theirs)]
+    assert cells[0] == ["", "cyclegan", "pix2pix", "gigagan", "sd", "ours", "no-sim", "captured"]
+    assert cells[1][1:] == ["-", "-", "-", "33.3", "66.7", "0.0", "100.0"]
+    assert cells[2][1:] == ["22.5", "33.1", "55.4", "62.7", "88.6", "-", "94.8"]
+    assert (rows["sd"]["paper_ratio"], rows["no-sim"]["paper_ratio"]) == (0.627, None)
     assert "captured (virtual sensor: active stereo)" in text
     assert "real" not in text.lower()
 
