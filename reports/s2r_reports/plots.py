@@ -275,8 +275,9 @@ def _asides(costs: Mapping[str, float]) -> dict[str, float]:
 
 
 def _wide(costs: Mapping[str, float]) -> bool:
-    """Whether costs differ by more than ten times."""
-    return max(costs.values()) > 10 * min(costs.values())
+    """Whether costs that are any differ by more than ten times."""
+    positive = [cost for cost in costs.values() if cost > 0]
+    return bool(positive) and max(positive) > 10 * min(positive)
 
 
 def _kept_costs(summary: Summary) -> list[tuple[str, str]]:
@@ -295,9 +296,10 @@ def _scaled(axis: "Axes", costs: Mapping[str, float]) -> None:
 
     Other axes begin at zero, so that lengths can be compared.
     """
+    least, most = min(costs.values()), max(costs.values())
     if not _wide(costs):
-        axis.set_xlim(0, 1.1 * max(*costs.values(), 1e-9))
-    elif min(costs.values()) > 0:
+        axis.set_xlim(0 if least > 0 else -0.12 * most, 1.1 * most if most > 0 else 1)
+    elif least > 0:
         axis.set_xscale("log")
     else:
         axis.set_xscale("symlog", linthresh=min(cost for cost in costs.values() if cost > 0))

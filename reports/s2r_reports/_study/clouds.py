@@ -88,9 +88,9 @@ def _colours(points: FloatArray, eye: FloatArray) -> NDArray[np.uint8]:
     from matplotlib import colormaps
 
     share = np.clip((points[:, 2] + 1) / 2, 0, 1)
-    base = colormaps["viridis"](0.25 + 0.65 * share)[:, :3]
+    base = colormaps["viridis"](0.3 + 0.65 * share)[:, :3]
     lamp = LIGHT * np.array([1.0, -1.0, -1.0]) / np.linalg.norm(LIGHT)
-    light = 0.35 + 0.65 * np.clip(_normals(points, eye) @ lamp, 0, 1)
+    light = 0.5 + 0.5 * np.clip(_normals(points, eye) @ lamp, 0, 1)
     return np.asarray((base * light[:, None] * 255).round(), np.uint8)
 
 

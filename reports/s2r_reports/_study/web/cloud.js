@@ -3,7 +3,7 @@
 // A cloud is N times three uint16 (position in a cube about the middle), N times three uint8 (colour), and a float32, the
 // width of a point.
 const Clouds = (() => {
-  const FIELD_DEG = 30, REACH = 1.6, LIMIT_DEG = 89, STEP_DEG = 6, FRAMED = 1.3, START = [24, 16], BYTES = 9;
+  const FIELD_DEG = 30, REACH = 1.6, LIMIT_DEG = 89, STEP_DEG = 6, FRAMED = 1.1, START = [24, 16], BYTES = 9;
   const board = document.createElement("canvas");
   const gl = board.getContext("webgl2", { antialias: true, alpha: true, premultipliedAlpha: true });
   const VERTEX = `#version 300 es
