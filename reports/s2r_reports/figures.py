@@ -112,11 +112,24 @@ def curves(
             places = [bins.index(label) for label in bins if label in line]
             (handles[name],) = axis.plot(places, [line[bins[at]] for at in places], markersize=4, lw=1.4, **style)
         axis.set_title(panel, fontsize=9)
-        axis.set_xticks(range(len(bins)), bins, fontsize=7, rotation=30)
+        ticks, unit = _without_unit(bins)
+        axis.set_xticks(range(len(bins)), ticks, fontsize=8)
+        axis.set_xlabel(unit, fontsize=8)
         axis.tick_params(axis="y", labelsize=8)
         axis.grid()
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=8, fontsize=8, frameon=False)
     return _write(figure, path)
+
+
+def _without_unit(bins: Sequence[str]) -> tuple[list[str], str]:
+    """Names of bins without the unit that all of them end with, and the unit.
+
+    >>> _without_unit(["0.5-1.0 m", "1.0-1.5 m"]), _without_unit(["a", "b c"])
+    ((['0.5-1.0', '1.0-1.5'], 'm'), (['a', 'b c'], ''))
+    """
+    units = {name.rpartition(" ")[2] if " " in name else "" for name in bins}
+    unit = units.pop() if len(units) == 1 else ""
+    return [name.removesuffix(f" {unit}") for name in bins], unit
 
 
 def residual_limit(views: Sequence[View]) -> float:

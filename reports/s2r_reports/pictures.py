@@ -128,7 +128,8 @@ def _views(
         def bins(path: Path) -> Path:
             return figures.curves(about, panels, path, plots.colours(summary))
 
-        drawn.pictures.append(Picture("Figures by bin", *plots.in_both(bins, _file(prefix, "bins"))))
+        title = "Figures by range, by incidence angle and by distance between pixels; dashed: the captures themselves"
+        drawn.pictures.append(Picture(title, *plots.in_both(bins, _file(prefix, "bins"))))
     if clouds and blobs is not None:
         drawn.scene = scenes.of_clouds("The same scene as each arm's views give it, fused", clouds, blobs)
     for arm, some in views.items():
@@ -152,7 +153,7 @@ def _material(
     runs = runs_of(entries)
     views: dict[str, list[View]] = {}
     clouds: dict[str, Clouds] = {}
-    for arm in summary.arms:
+    for arm in plots.charted(summary):
         kept = next((some for some in map(kept_views, runs[arm]) if some), None)
         cloud = next((some for some in map(kept_clouds, runs[arm]) if some is not None), None)
         if kept is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from s2r_bench.files import whole
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DPI = 130
 MOST_PANELS = 6
+MOST_ACROSS, MOST_UP = 44, 30  # letters of a line over a panel, and beside it
 COSTS = (
     ("fit_seconds", "seconds to fit"),
     ("simulate_seconds_per_frame", "seconds to simulate a frame"),
@@ -94,7 +96,7 @@ def comparison(title: str, summary: Summary, path: Path) -> Path:
                 at = summary.cells[arm, name].interval.mean * info.scale
                 axis.axvline(at, color=palette[arm], lw=0.8, ls=":", zorder=0)
         _rows(axis, arms, place % _columns(len(names)) == 0)
-        axis.set_title(label(info), fontsize=9)
+        _titled(axis, label(info))
     return _write(figure, path)
 
 
@@ -122,7 +124,7 @@ def leads(title: str, summary: Summary, path: Path) -> Path:
         axis.axvline(0, color=palette.get(base, "#848e98"), lw=1, zorder=0)
         _rows(axis, arms, place % _columns(len(names)) == 0)
         unit = {"%": " (points)", "": ""}.get(info.unit, f" ({info.unit})")
-        axis.set_title(f"{info.title}{unit}: better \u2192", fontsize=9)
+        _titled(axis, f"{info.title}{unit}: better \u2192")
     return _write(figure, path)
 
 
@@ -142,6 +144,10 @@ def _across(
         [found.mean * info.scale], [row], xerr=[[low], [high]], fmt=mark, color=colour, markerfacecolor=inside,
         capsize=3, markersize=6, lw=1.8,
     )  # fmt: skip
+
+
+def _titled(axis: "Axes", text: str) -> None:
+    axis.set_title(fill(text, MOST_ACROSS), fontsize=9)
 
 
 def _rows(axis: "Axes", arms: Sequence[str], named: bool) -> None:
@@ -195,7 +201,7 @@ def shots_curve(title: str, family: Sequence[tuple[str, Summary]], path: Path) -
         axis.set_xticks(range(len(family)), [_shots(shots) for shots, _ in family], fontsize=9)
         axis.tick_params(axis="y", labelsize=9)
         axis.set_xlabel("shots", fontsize=9)
-        axis.set_title(label(info), fontsize=9)
+        _titled(axis, label(info))
         axis.grid(axis="y")
     _legend(figure, handles, charted(widest))
     return _write(figure, path)
@@ -248,7 +254,7 @@ def cost_against_quality(title: str, summary: Summary, path: Path) -> Path:
             ends = [found.mean * info.scale - low, found.mean * info.scale + high]
             axis.update_datalim([(cost, end) for end in ends])  # what is moved aside is not counted by itself
         axis.set_xlabel(words, fontsize=9)
-        axis.set_ylabel(label(info), fontsize=9)
+        axis.set_ylabel(fill(label(info), MOST_UP), fontsize=9)
         axis.tick_params(labelsize=9)
         axis.margins(x=0.1, y=0.1)
         _scaled(axis, costs)
