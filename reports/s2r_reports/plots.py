@@ -26,7 +26,7 @@ COSTS = (
     ("parameters", "parameters"),
     ("peak_memory_mb", "peak memory, MB"),
 )
-# Okabe and Ito 2008 ("Color universal design"), told apart with any colour vision; yellow is left out, white paper hides it
+# Okabe and Ito 2008 ("Color universal design"), told apart with any colour vision; without yellow, which paper hides
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 BRIGHT = ("#4ba6e2", "#ff8c42", "#2fc79b", "#e6a1c9", "#f2b632", "#a8d8f5")  # the same hues for dark pages
 MARKS = ("o", "s", "^", "v", "P", "X", "*")  # a second sign of which arm it is, for print without colours

@@ -1,9 +1,9 @@
 """The user study of the paper's appendix B: can people tell simulated samples from captured ones?
 
-A participant first sees views (or fused clouds) with their clean and their captured side, then samples of several simulators and of the
-captures, shuffled and without their clean side, and says of each whether it was captured. The figure is the share of a
-source's samples that were picked. `build` makes the study, `serve` (or the single file study.html) asks, `results`
-counts. docs/study.md has the protocol.
+A participant first sees views (or fused clouds) with their clean and their captured side, then samples of several
+simulators and of the captures, shuffled and without their clean side, and says of each whether it was captured. The
+figure is the share of a source's samples that were picked. `build` makes the study, `serve` (or the single file
+study.html) asks, `results` counts. docs/study.md has the protocol.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -117,7 +117,9 @@ def _over_base(summary: Summary) -> Grid:
         info, found = summary.metrics[metric], [summary.over_base.get((arm, metric)) for arm in arms]
         unit = f" ({info.unit})" if info.unit else ""
         rows.append((f"{info.title}{unit}", *(_lead_text(info, lead) for lead in found)))
-        bold |= {(row, column + 1) for column, lead in enumerate(found) if lead and lead.excludes_zero and lead.mean > 0}
+        bold |= {
+            (row, column + 1) for column, lead in enumerate(found) if lead and lead.excludes_zero and lead.mean > 0
+        }
     title = f"better than {base} by (paired; below 0: worse; bold: surely better)"
     return Grid(title, ("", *arms), tuple(rows), frozenset(bold))
 

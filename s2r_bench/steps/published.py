@@ -1,7 +1,7 @@
 """What this installation makes of results from elsewhere: its own protocol, settings and digests of the data.
 
-Runs name pairs by a digest of their files, which is quick, and changes with whatever wrote the files: another encoder of
-PNG, another last digit of a pose. What leaves a machine names them by the values in them (`depth_digest`).
+Runs name pairs by a digest of their files, which is quick, and changes with whatever wrote the files: another encoder
+of PNG, another last digit of a pose. What leaves a machine names them by the values in them (`depth_digest`).
 
 Names and options come from a stranger's file: no world is opened but a built-in one or one that was prepared here, with
 its own options, and nothing is made, read or downloaded that is not here already.

@@ -1,8 +1,9 @@
 """Whether an entry says of itself what its values say, and whether it is of this installation's benchmark."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2r_reports._leaderboard.figures import (
@@ -39,7 +40,7 @@ class Here:
     settings: Mapping[str, object] | None = None
     keys: Mapping[str, str] | None = None
     why: str = ""
-    contents: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def differs(self, board: Board) -> str:
         """In what the board is not of this installation's benchmark; "" where it is, as far as is known."""

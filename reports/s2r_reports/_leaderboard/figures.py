@@ -38,9 +38,7 @@ def shown_metrics(task: str) -> dict[str, MetricInfo]:
     return {name: info for name, info in metrics_of(task)[0].items() if info.group != HIDDEN}
 
 
-def group_key(
-    board: Board, settings: Mapping[str, Any] | None = None, keys: Mapping[str, str] | None = None
-) -> str:
+def group_key(board: Board, settings: Mapping[str, Any] | None = None, keys: Mapping[str, str] | None = None) -> str:
     """What must be equal for two boards to be one table; `settings` and `keys` stand in for the board's own."""
     options = [board.settings if settings is None else settings, board.world_options]
     data = dict(board.keys if keys is None else keys)

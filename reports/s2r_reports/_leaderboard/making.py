@@ -78,9 +78,7 @@ def make(
     return entry, notes
 
 
-def _board(
-    own: Sequence[RunEntry], every: Sequence[RunEntry], contents: Contents, notes: list[str]
-) -> Board:
+def _board(own: Sequence[RunEntry], every: Sequence[RunEntry], contents: Contents, notes: list[str]) -> Board:
     spec = own[0].record.spec
     _refuse_variants(own)
     code = {run.record.spec.inputs.get("task", "") for run in own}

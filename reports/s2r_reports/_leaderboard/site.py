@@ -197,7 +197,7 @@ def _heading_text(name: str) -> str:
     """A heading with the arrow that says which way is better kept apart."""
     text, space, arrow = name.rpartition(" ")
     if arrow in ("↑", "↓"):
-        *before, last = escape(text).split(" ")  # the arrow stays on the line of the last word
+        *before, last = joined(text).split(" ")  # the arrow stays on the line of the last word
         return " ".join([*before, f"<span class='aim'>{last}{space}{arrow}</span>"])
     return escape(name)
 

@@ -9,8 +9,8 @@ from s2r_reports._study.layout import CAPTURED, Show
 from s2r_reports._study.pools import Candidate, Pools
 
 ADVICE = {
-    "views": "take fewer (--samples, --examples), or make more: `s2r-bench evaluate -t fidelity --set task.kept_views=N` "
-    "keeps N views a run, `s2r-bench simulate` writes whole folders",
+    "views": "take fewer (--samples, --examples), or make more: `s2r-bench evaluate -t fidelity --set "
+    "task.kept_views=N` keeps N views a run, `s2r-bench simulate` writes whole folders",
     "clouds": "take fewer (--samples, --examples), or simulate more sequences or models: each gives one cloud",
 }
 
@@ -23,9 +23,7 @@ class Drawn:
     examples: Sequence[Candidate]
 
 
-def draw(
-    pools: Pools, samples: int, examples: int, seed: int, same_views: bool, show: Show = "views"
-) -> Drawn:
+def draw(pools: Pools, samples: int, examples: int, seed: int, same_views: bool, show: Show = "views") -> Drawn:
     """Draw the views of a study by its seed.
 
     Args:

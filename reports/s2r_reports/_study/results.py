@@ -204,7 +204,7 @@ def _table_one() -> dict[str, float]:
 
 
 def beside_paper(outcome: Outcome) -> str:
-    """The layout of the paper's table I: what was measured here, and the paper's own figures, which are of another study."""
+    """The layout of the paper's table I: what was measured here, and the paper's own figures, of another study."""
     from tabulate import tabulate
 
     theirs, own = _table_one(), {row.source: row.by_answers.mean for row in outcome.rows}

@@ -1,4 +1,4 @@
-"""Fused clouds as samples: what is in a file, that nothing but the depth tells sources apart, the page that turns them."""
+"""Fused clouds as samples: what a file holds, that only the depth tells sources apart, the page that turns them."""
 
 import json
 
@@ -42,7 +42,9 @@ def places(folder, spread, sensor, count=PLACES):
 def fused(tmp_path_factory):
     """A study of clouds of two methods and captures, two samples each, with its single-file variant."""
     home = tmp_path_factory.mktemp("clouds")
-    folders = {name: places(home / name, spread, f"{name}, simulated") for name, spread in (("a-m", 0.004), ("b-m", 0.02))}
+    folders = {
+        name: places(home / name, spread, f"{name}, simulated") for name, spread in (("a-m", 0.004), ("b-m", 0.02))
+    }
     captured = places(home / "captured", 0.006, "virtual sensor")
     pools = door.pools_of([], home, folders, captured, "test", "clouds")
     assert door.counts_of(pools) == {"a-m": PLACES, "b-m": PLACES, "captured": PLACES}
@@ -77,7 +79,7 @@ def test_a_file_for_every_picture_and_nothing_but_points_in_it(fused):
 
 
 def test_points_lie_where_the_depth_says():
-    """A wall two metres away with a box before it to the right: x right, y up, z towards the viewer; longest side is 2."""
+    """A wall two metres away, a box before it to the right: x right, y up, z towards the viewer, longest side 2."""
     clean = np.full((30, 40), 2.0, np.float32)
     clean[2:10, 28:36] = 1.5
     points, _, width = read(cloud("v", frames(clean), frames(clean)))
@@ -136,7 +138,7 @@ def test_too_few_places_say_so(tmp_path):
     folder = places(tmp_path / "a", 0.01, "x", count=2)
     pools = door.pools_of([], tmp_path, {"m": folder}, folder, "test", "clouds")
     plan = {"samples": 2, "examples": 1, "seed": 0, "same_views": False, "static": False, "show": "clouds"}
-    with pytest.raises(DataError, match="2 clouds have captures.*more sequences or models"):
+    with pytest.raises(DataError, match=r"2 clouds have captures.*more sequences or models"):
         door.build(pools, tmp_path / "s", lambda done, total: None, **plan)
 
 

@@ -2,14 +2,13 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra `study` is not installed")
 
-from s2r_reports import study as door  # noqa: E402
-from tests.reports.study.conftest import fill, made  # noqa: E402
+from s2r_reports import study as door
+from tests.reports.study.conftest import fill, made
 
 
 def ready(page):
