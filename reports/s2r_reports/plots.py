@@ -147,7 +147,14 @@ def _across(
 
 
 def _titled(axis: "Axes", text: str) -> None:
-    axis.set_title(fill(text, MOST_ACROSS), fontsize=9)
+    axis.set_title(_broken(text, MOST_ACROSS), fontsize=9)
+
+
+def _broken(text: str, most: int) -> str:
+    """Text in lines of so many letters at most; an arrow stays with the word before it."""
+    for arrow in "\u2193\u2191\u2192":
+        text = text.replace(f" {arrow}", f"\u00a0{arrow}")
+    return fill(text, most)
 
 
 def _rows(axis: "Axes", arms: Sequence[str], named: bool) -> None:
@@ -254,7 +261,7 @@ def cost_against_quality(title: str, summary: Summary, path: Path) -> Path:
             ends = [found.mean * info.scale - low, found.mean * info.scale + high]
             axis.update_datalim([(cost, end) for end in ends])  # what is moved aside is not counted by itself
         axis.set_xlabel(words, fontsize=9)
-        axis.set_ylabel(fill(label(info), MOST_UP), fontsize=9)
+        axis.set_ylabel(_broken(label(info), MOST_UP), fontsize=9)
         axis.tick_params(labelsize=9)
         axis.margins(x=0.1, y=0.1)
         _scaled(axis, costs)

@@ -57,7 +57,7 @@ def cloud(view: str, clean: Sequence[DepthFrame], shown: Sequence[DepthFrame]) -
     kept = np.resize(rng_of("study", "cloud", view).permutation(len(points))[:POINTS], POINTS)
     steps = np.round((np.clip(points[kept], -REACH, REACH) + REACH) / (2 * REACH) * 65535)
     width = DENSE / np.sqrt(min(POINTS, len(fuse_points(clean, voxel, np.inf))))
-    return steps.astype("<u2").tobytes() + colours[kept].tobytes() + np.array(width, "<f4").tobytes()
+    return b"".join((steps.astype("<u2").tobytes(), colours[kept].tobytes(), np.array(width, "<f4").tobytes()))
 
 
 def read(data: bytes) -> tuple[FloatArray, NDArray[np.uint8], float]:
