@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import log
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -270,21 +271,34 @@ def cost_against_quality(title: str, summary: Summary, path: Path) -> Path:
     return _write(figure, path)
 
 
-APART_PT = 11.0  # between arms of one cost, points
+APART_PT = 11.0  # between the marks of two arms, points, at least
+ACROSS_PT = 210.0  # about the width of a panel of costs
 
 
 def _asides(costs: Mapping[str, float]) -> dict[str, float]:
-    """Arm -> how far it is moved aside, in points, so that those of about one cost do not hide each other."""
+    """Arm -> how far its mark is moved aside, in points, so that marks of about one cost do not hide each other."""
+    at = _places(costs)
     groups: list[list[str]] = []
-    most, wide = max(costs.values()), _wide(costs)
-    for arm in sorted(costs, key=costs.__getitem__):
-        before = costs[groups[-1][-1]] if groups else -most
-        near = costs[arm] <= 1.2 * before if wide and before else costs[arm] - before <= (0 if wide else 0.04 * most)
-        if groups and near:
+    for arm in sorted(at, key=at.__getitem__):
+        if groups and at[arm] - at[groups[-1][-1]] < APART_PT:
             groups[-1].append(arm)
         else:
             groups.append([arm])
-    return {arm: APART_PT * (place - (len(some) - 1) / 2) for some in groups for place, arm in enumerate(some)}
+    found = {}
+    for some in groups:
+        middle = sum(at[arm] for arm in some) / len(some)
+        found |= {arm: middle + APART_PT * (n - (len(some) - 1) / 2) - at[arm] for n, arm in enumerate(some)}
+    return found
+
+
+def _places(costs: Mapping[str, float]) -> dict[str, float]:
+    """Arm -> about where it stands on its axis, in points."""
+    most = max(costs.values())
+    if not _wide(costs):
+        return {arm: ACROSS_PT * cost / most if most else 0.0 for arm, cost in costs.items()}
+    least = min(cost for cost in costs.values() if cost > 0)
+    across = log(most / least)
+    return {arm: ACROSS_PT * (log(cost / least) / across if cost else -1) for arm, cost in costs.items()}
 
 
 def _wide(costs: Mapping[str, float]) -> bool:

@@ -1,5 +1,6 @@
 """What a report says in words, and its charts: findings, families over shots, costs."""
 
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -121,3 +122,20 @@ def test_points_of_a_chart_are_the_figures(made: ModuleType, tmp_path: Path, mon
     plots.cost_against_quality("t", found, tmp_path / "b.png")
     at = [(float(b.lines[0].get_xdata()[0]), float(b.lines[0].get_ydata()[0])) for b in kept[1].axes[0].containers]  # type: ignore[attr-defined]
     assert at[1] == pytest.approx((13.0, 100 * found.cells["ours", "iou"].interval.mean))
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [
+        {"a": 0.0, "b": 0.0, "c": 0.0, "d": 211.0},
+        {"a": 905.0, "b": 960.0, "c": 1049.0, "d": 1120.0, "e": 1190.0},
+        {"a": 0.0, "b": 234.0, "c": 234.0, "d": 4.6e6},
+        {"a": 0.0, "b": 0.0},
+    ],
+)
+def test_marks_of_about_one_cost_stand_side_by_side(costs: dict[str, float]) -> None:
+    at, aside = plots._places(costs), plots._asides(costs)
+    shown = sorted(at[arm] + aside[arm] for arm in costs)
+    assert all(b - a > plots.APART_PT - 1e-6 for a, b in pairwise(shown))
+    assert sum(aside.values()) == pytest.approx(0, abs=1e-9)  # together they stand where they should
+    assert max(shown) < 1.1 * plots.ACROSS_PT
