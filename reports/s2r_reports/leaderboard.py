@@ -26,7 +26,7 @@ def make(
     own: Sequence[RunRecord],
     every: Sequence[RunRecord],
     home: Path,
-    contents: Callable[[RunSpec], Mapping[str, str]] = lambda spec: {},
+    contents: Callable[[RunSpec], Mapping[str, tuple[str, str]]] = lambda spec: {},
 ) -> tuple[Entry, list[str]]:
     """An entry of finished runs, and notes on what was left out or chosen.
 
@@ -35,7 +35,7 @@ def make(
         own: runs of the simulator.
         every: all runs; those of the anchors are taken from them.
         home: the store in which they lie.
-        contents: a run's keys that are digests of files -> digests of what is in them; the command line knows.
+        contents: names of a run's keys of files -> name and digest that do not depend on the files.
 
     Raises:
         UsageError: no run can stand in a leaderboard, several sets of options, or a field that has not its form.

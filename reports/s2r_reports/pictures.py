@@ -109,7 +109,9 @@ def _charts(summary: Summary, about: str, prefix: Path, drawn: Pictures) -> None
         def cost(path: Path) -> Path:
             return plots.cost_against_quality(about, summary, path)
 
-        title = "Cost against quality (what was on the shelf already cost nothing; marks of about one cost side by side)"
+        title = (
+            "Cost against quality (what was on the shelf already cost nothing; marks of about one cost side by side)"
+        )
         drawn.pictures.append(Picture(title, *plots.in_both(cost, _file(prefix, "cost"))))
 
 

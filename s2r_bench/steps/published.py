@@ -1,7 +1,8 @@
 """What this installation makes of results from elsewhere: its own protocol, settings and digests of the data.
 
 Runs name pairs by a digest of their files, which is quick, and changes with whatever wrote the files: another encoder
-of PNG, another last digit of a pose. What leaves a machine names them by the values in them (`depth_digest`).
+of PNG, another last digit of a pose. What leaves a machine names them by what made them, where a built-in world did
+(its options and version; pixels may differ in the last millimetre), else by the values in them (`depth_digest`).
 
 Names and options come from a stranger's file: no world is opened but a built-in one or one that was prepared here, with
 its own options, and nothing is made, read or downloaded that is not here already.
@@ -18,14 +19,14 @@ import numpy as np
 from s2r_bench import registry
 from s2r_bench.errors import S2RError
 from s2r_bench.options import PRESETS, Options
-from s2r_bench.records import RunSpec
+from s2r_bench.records import RunSpec, content_key
 from s2r_bench.simulator import PairSet
 from s2r_bench.steps.evaluate import evaluation_splits, open_task, task_inputs
 from s2r_bench.task import Task
 from s2r_bench.types import DepthFrame
-from s2r_bench.worlds.base import WORLDS, World, is_made, open_world
+from s2r_bench.worlds.base import WORLDS, OwnsSensor, Split, World, is_made, open_world
 
-PAIRS = "pairs/"  # before a split, in the names of digests
+PAIRS, MADE, DEPTH = "pairs/", "made/", "depth/"  # before a split, in names of digests: of files, recipe, values
 DEPTH_UNIT = 1e-4  # metres, to which values are rounded before they are counted: a tenth of what files hold
 CAMERA_UNIT = 1e-5  # of intrinsics (pixels) and poses (metres, and cosines)
 
@@ -51,14 +52,14 @@ class Known:
         settings: the asked ones with what they do not name; None where they cannot be used.
         keys: digests of the data, as runs here name them; None where they are not known.
         why: why something is not known.
-        contents: name of a key -> digest of what is in the files, where the key is one of files.
+        contents: name of a key of files -> name and digest that do not depend on the files.
     """
 
     protocol: str = ""
     settings: Mapping[str, Any] | None = None
     keys: Mapping[str, str] | None = None
     why: str = ""
-    contents: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def known(asked: Asked, home: Path) -> Known:
@@ -89,8 +90,8 @@ def known(asked: Asked, home: Path) -> Known:
         return Known(protocol, settings, why=str(wrong))
 
 
-def contents_of(spec: RunSpec, home: Path) -> dict[str, str]:
-    """Name of a key of a run of one's own -> digest of what is in the files that it names.
+def contents_of(spec: RunSpec, home: Path) -> dict[str, tuple[str, str]]:
+    """Name of a key of files of a run of one's own -> name and digest that do not depend on the files.
 
     Empty where the key names no files, and where the data are not here any more as they were scored.
     """
@@ -108,8 +109,14 @@ def contents_of(spec: RunSpec, home: Path) -> dict[str, str]:
         return {}
 
 
-def _contents(task: Task, world: World) -> dict[str, str]:
-    return {PAIRS + split: depth_digest(world.pairs(split)) for split in evaluation_splits(task)}
+def _contents(task: Task, world: World) -> dict[str, tuple[str, str]]:
+    return {PAIRS + split: _content(world, split) for split in evaluation_splits(task)}
+
+
+def _content(world: World, split: Split) -> tuple[str, str]:
+    if world.owns_sensor and isinstance(world, OwnsSensor):
+        return MADE + split, content_key([world.key, split])
+    return DEPTH + split, depth_digest(world.pairs(split))
 
 
 def depth_digest(pairs: PairSet) -> str:

@@ -8,7 +8,7 @@ import pytest
 from s2r_bench.records import RunSpec
 from s2r_bench.steps.published import contents_of, depth_digest
 from s2r_bench.worlds.base import open_world
-from s2r_bench.worlds.pair_folder import FolderPairs, write_depth
+from s2r_bench.worlds.pair_folder import FolderPairs, read_depth, write_depth
 
 K = [[36.0, 0, 19.5], [0, 36.0, 14.5], [0, 0, 1]]
 
@@ -80,7 +80,27 @@ def test_data_of_a_run_that_are_not_here_any_more_have_no_content(tmp_path):
         return RunSpec("evaluate", "fidelity", "ours", str(folder), "tiny", "", 0, {"task": {}}, {"pairs/test": digest})
 
     pairs = open_world(str(folder), home=home).pairs("test")
-    assert contents_of(spec(pairs.digest), home) == {"pairs/test": depth_digest(pairs)}
+    assert contents_of(spec(pairs.digest), home) == {"pairs/test": ("depth/test", depth_digest(pairs))}
     assert contents_of(spec("older"), home) == {}
     (folder / "cameras.json").unlink()
     assert contents_of(spec(pairs.digest), home) == {}
+
+
+def test_pairs_that_a_built_in_world_made_are_named_by_what_made_them(tmp_path):
+    """Another numpy draws some pixels a millimetre apart: files and depth differ, options and version do not."""
+    world = open_world("mini", preset="smoke", home=tmp_path)
+    before = world.pairs("test").digest
+
+    def spec():
+        digest = open_world("mini", preset="smoke", home=tmp_path).pairs("test").digest
+        return RunSpec("evaluate", "fidelity", "ours", "mini", "smoke", "", 0, {"task": {}}, {"pairs/test": digest})
+
+    named = contents_of(spec(), tmp_path)
+    assert set(named) == {"pairs/test"}
+    assert named["pairs/test"][0] == "made/test"
+    path = next(world.pairs("test").folder.glob("captured/*.png"))
+    depth = read_depth(path)
+    depth[depth > 0] += 0.001
+    write_depth(path, depth)
+    assert spec().inputs["pairs/test"] != before
+    assert contents_of(spec(), tmp_path) == named

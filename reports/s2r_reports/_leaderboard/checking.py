@@ -33,14 +33,14 @@ class Here:
         settings: the board's, with what it does not name filled in; None where they cannot be used here.
         keys: digests of the data here; None where they are not known.
         why: why something is not known.
-        contents: name of a key -> digest of what is in the files, where the key is one of files.
+        contents: name of a key of files -> name and digest that do not depend on the files.
     """
 
     protocol: str = ""
     settings: Mapping[str, object] | None = None
     keys: Mapping[str, str] | None = None
     why: str = ""
-    contents: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    contents: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
     def differs(self, board: Board) -> str:
         """In what the board is not of this installation's benchmark; "" where it is, as far as is known."""
@@ -56,7 +56,7 @@ class Here:
         return ""
 
     def named(self, keys: Mapping[str, str]) -> dict[str, str]:
-        """Keys of data, by content where they are those of files here."""
+        """Keys of data, those of files here by what does not depend on the files."""
         own = self.keys or {}
         known = {name: self.contents[name] for name in self.contents if keys.get(name, "") == own.get(name)}
         return by_content(keys, known)

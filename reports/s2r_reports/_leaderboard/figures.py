@@ -45,23 +45,17 @@ def group_key(board: Board, settings: Mapping[str, Any] | None = None, keys: Map
     return content_key([board.task, board.protocol, board.world, board.preset, data, options])
 
 
-FILES, CONTENT = "pairs/", "depth/"
-"""Begin the names of keys: digests of the files of pairs, and of the depth in them."""
+FILES = "pairs/"
+"""Begins the names of keys that are digests of files."""
 
 
-def by_content(keys: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
-    """Keys of data, with those of files exchanged for those of their content, as far as that is known.
+def by_content(keys: Mapping[str, str], known: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Keys of data, with those of files exchanged for what does not depend on the files, as far as that is known.
 
-    >>> by_content({"pairs/test": "f1", "objects": "w"}, {"pairs/test": "c1"})
+    >>> by_content({"pairs/test": "f1", "objects": "w"}, {"pairs/test": ("depth/test", "c1")})
     {'depth/test': 'c1', 'objects': 'w'}
     """
-    found = {}
-    for name, digest in keys.items():
-        if name.startswith(FILES) and name in known:
-            found[CONTENT + name.removeprefix(FILES)] = known[name]
-        else:
-            found[name] = digest
-    return found
+    return dict(known.get(name, (name, digest)) for name, digest in keys.items())
 
 
 @dataclass(frozen=True)

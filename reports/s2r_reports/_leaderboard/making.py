@@ -28,8 +28,8 @@ from s2r_reports._leaderboard.form import (
 from s2r_reports.frames import Entry as RunEntry
 
 Row = tuple[str, str]
-Contents = Callable[[RunSpec], Mapping[str, str]]
-"""A run's keys of files -> digests of what is in them."""
+Contents = Callable[[RunSpec], Mapping[str, tuple[str, str]]]
+"""Names of a run's keys of files -> name and digest that do not depend on the files."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def make(
         about: the rest of the entry.
         own: runs of the simulator.
         every: all runs; anchors are looked for among them.
-        contents: what is in the files that a run's keys name.
+        contents: what stands for a run's keys of files.
 
     Raises:
         UsageError: none of the runs can stand in a leaderboard, or one arm was run with several sets of options.
@@ -114,7 +114,7 @@ def _board(own: Sequence[RunEntry], every: Sequence[RunEntry], contents: Content
 
 
 def _keys(run: RunEntry, contents: Contents, notes: list[str]) -> dict[str, str]:
-    """The digests of a run's data: of the depth itself where files are named and are here."""
+    """The digests of a run's data, which do not depend on files where those are here."""
     spec = run.record.spec
     files = {name: digest for name, digest in spec.inputs.items() if name not in ("task", "simulator")}
     found = by_content(files, contents(spec) if any(name.startswith(FILES) for name in files) else {})

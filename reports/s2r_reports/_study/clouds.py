@@ -26,10 +26,8 @@ DENSE = 3.4  # a point's width where POINTS cover a square of the cube's side is
 VOXELS_ALONG = 250  # of the clean cloud's longest side
 FINEST, COARSEST = 0.003, 0.02  # metres, of a voxel
 NEIGHBOURS = 20  # that give a point's normal
-SIDES_DEG = (
-    (24.0, 16.0),
-    (-48.0, 28.0),
-)  # yaw and pitch of the still picture's two halves; the page opens at the first
+# yaw and pitch of the still picture's two halves; the page opens at the first
+SIDES_DEG = ((24.0, 16.0), (-48.0, 28.0))
 STILL = 480  # width and height of either half, pixels
 OUTLIERS = 0.005  # share of the clean points at either end of an axis that do not count for the space
 

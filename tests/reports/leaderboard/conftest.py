@@ -43,7 +43,7 @@ class Maker:
         gains = {name: gain} | ({"no-sim": 0.0, "oracle": 0.05} if anchors else {})
         return [self.made.recon(arm, seed, gain=one) for seed in range(seeds) for arm, one in gains.items()]
 
-    contents: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def entry(self, records: list[RunRecord], method: str = "ours", **card: Any) -> Entry:
         """An entry of the runs of `method` among records."""

@@ -118,15 +118,16 @@ def test_the_same_depth_in_other_files_is_the_same_table(maker: Any, made: Any) 
     runs = [made.record(arm, w1=w1) for arm, w1 in (("floor", 0.01), ("ours", 0.004), ("ceiling", 0.002))]
     by_files = maker.entry(runs)
     assert any("named by their files" in note for note in maker.notes)
-    maker.contents = {"pairs/test": "c1"}
+    maker.contents = {"pairs/test": ("depth/test", "c1")}
     by_content = maker.entry(runs)
     assert not maker.notes
     assert (by_files.boards[0].keys, by_content.boards[0].keys) == ({"pairs/test": "d1"}, {"depth/test": "c1"})
-    maker.contents = {"pairs/test": "c2"}
+    maker.contents = {"pairs/test": ("depth/test", "c2")}
     others = maker.entry(runs)
 
     def here(board: Any) -> leaderboard.Here:
-        return leaderboard.Here("fidelity/1", dict(board.settings), {"pairs/test": "d1"}, contents={"pairs/test": "c1"})
+        known = {"pairs/test": ("depth/test", "c1")}
+        return leaderboard.Here("fidelity/1", dict(board.settings), {"pairs/test": "d1"}, contents=known)
 
     found = made_tables([by_files, by_content, others], here)
     assert [len(table.rows) for table in found] == [2, 1]

@@ -29,19 +29,20 @@ const Clouds = (() => {
   if (!program) return null; // the still pictures serve
 
   function buffer(name, data, kind) {
-    const place = gl.getAttribLocation(program, name);
-    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    const place = gl.getAttribLocation(program, name), made = gl.createBuffer();
+    gl.bindBuffer(gl.ARRAY_BUFFER, made);
     gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
     gl.enableVertexAttribArray(place);
     gl.vertexAttribPointer(place, 3, kind, true, 0, 0);
+    return made;
   }
 
   function loaded(data) { // an ArrayBuffer
     const count = Math.floor((data.byteLength - 4) / BYTES), shape = gl.createVertexArray();
     gl.bindVertexArray(shape);
-    buffer("at", new Uint16Array(data, 0, 3 * count), gl.UNSIGNED_SHORT);
-    buffer("tint", new Uint8Array(data, 6 * count, 3 * count), gl.UNSIGNED_BYTE);
-    return { shape, count, wide: new DataView(data).getFloat32(BYTES * count, true) };
+    const buffers = [buffer("at", new Uint16Array(data, 0, 3 * count), gl.UNSIGNED_SHORT),
+      buffer("tint", new Uint8Array(data, 6 * count, 3 * count), gl.UNSIGNED_BYTE)];
+    return { shape, buffers, count, wide: new DataView(data).getFloat32(BYTES * count, true) };
   }
 
   function matrix(yaw, pitch, zoom, aspect) { // column by column: turned, moved away, in perspective
@@ -152,7 +153,10 @@ const Clouds = (() => {
     }
 
     free() {
-      for (const { cloud } of this.some) gl.deleteVertexArray(cloud.shape);
+      for (const { cloud } of this.some) {
+        gl.deleteVertexArray(cloud.shape);
+        cloud.buffers.forEach((one) => gl.deleteBuffer(one));
+      }
       this.some = [];
     }
   }
