@@ -284,7 +284,7 @@ def _asides(costs: Mapping[str, float]) -> dict[str, float]:
             groups[-1].append(arm)
         else:
             groups.append([arm])
-    found = {}
+    found: dict[str, float] = {}
     for some in groups:
         middle = sum(at[arm] for arm in some) / len(some)
         found |= {arm: middle + APART_PT * (n - (len(some) - 1) / 2) - at[arm] for n, arm in enumerate(some)}
