@@ -69,7 +69,7 @@ def build(
         raise UsageError("--from takes folders instead of runs: leave out keys, -m and --world")
     if captured is not None and not folders:
         raise UsageError("--captured goes with --from; captures of runs lie beside their samples")
-    records = [] if folders else chosen(session, runs, "fidelity", method, world, preset)
+    records = [] if folders or show == "clouds" else chosen(session, runs, "fidelity", method, world, preset)
     captures = _captures(session, captured, split, preset)
     pools = member.pools_of(records, session.home, folders, captures, split, show)
     if dry_run:

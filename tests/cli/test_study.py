@@ -39,6 +39,7 @@ def test_built_from_the_store_and_counted(cli_here, home, tmp_path):
         (["build", "--captured", "x"], 2, "goes with --from"),
         (["build", "--from", "a=x", "--captured", "x", "--preset", "tiny"], 2, "--preset goes with a world"),
         (["build", "--show", "meshes"], 2, "meshes"),
+        (["build", "--show", "clouds"], 2, "s2r-bench simulate"),
         (["build", "--from", "a=x", "--captured", "x"], 3, "neither cameras.json nor manifest.json"),
         (["serve", "none"], 3, "holds no study"),
         (["results", "none"], 3, "holds no study"),
