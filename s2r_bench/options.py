@@ -1,7 +1,8 @@
 """Options of a method, task or world: frozen pydantic models, presets by name, `--set name=value` on top."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -71,17 +72,20 @@ def _scalar(text: str) -> Any:
         return text
 
 
-def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
+def _put(values: dict[str, Any], dotted: str, value: Any, above: str = "") -> None:
     head, _, rest = dotted.partition(".")
     if rest:
-        inner = dict(values.get(head, {}))
-        _put(inner, rest, value)
+        held = values.get(head, {})
+        if not isinstance(held, Mapping | BaseModel):
+            raise UsageError(f"{above}{dotted}: {above}{head} is one value ({held!r}), and has no options of its own")
+        inner = dict(held)
+        _put(inner, rest, value, f"{above}{head}.")
         values[head] = inner
     elif isinstance(value, Mapping) and isinstance(values.get(head), Mapping):
         # a section of a YAML file names what differs; the rest of the preset's section stays
         inner = dict(values[head])
         for name, one in value.items():
-            _put(inner, name, one)
+            _put(inner, name, one, f"{above}{head}.")
         values[head] = inner
     else:
         values[head] = value
@@ -91,6 +95,30 @@ def _explain(cls: type[Options], wrong: ValidationError) -> str:
     lines = []
     for error in wrong.errors():
         name = ".".join(str(part) for part in error["loc"])
-        known = f"; there are: {', '.join(cls.model_fields)}" if error["type"] == "extra_forbidden" else ""
-        lines.append(f"{name}: {error['msg']}{known}")
+        said = _no_such(cls, error["loc"]) if error["type"] == "extra_forbidden" else error["msg"]
+        lines.append(f"{name}: {said}")
     return "; ".join(lines)
+
+
+def _no_such(cls: type[BaseModel], place: Sequence[int | str]) -> str:
+    """What there is where a name is wrong, and the name that was perhaps meant."""
+    owners = [cls]
+    for part in place[:-1]:
+        inner = [one for owner in owners if part in owner.model_fields for one in _sections(owner, str(part))]
+        # a part that is no field is the place in a list, or says which kind of several it is
+        kinds = [owner for owner in owners if any(field.default == part for field in owner.model_fields.values())]
+        owners = inner or kinds or owners
+    names = list(dict.fromkeys(name for owner in owners for name in owner.model_fields))
+    close = difflib.get_close_matches(str(place[-1]), names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"there is no such option{hint}; there are: {', '.join(names)}"
+
+
+def _sections(owner: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
+    """The kinds of options that a field may hold."""
+    waiting: list[Any] = [owner.model_fields[name].annotation]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            yield one
+        waiting += get_args(one)

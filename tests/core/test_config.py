@@ -127,6 +127,31 @@ def test_a_section_of_options_keeps_the_rest_of_the_preset():
         Outer.preset("small", {"net": {"height": 5}})
 
 
+def test_an_unknown_option_is_answered_by_those_of_its_level():
+    with pytest.raises(UsageError, match=r"^net\.widht: there is no such option; did you mean 'width'\?; there are: "):
+        Outer.preset("small", {"net.widht": 5})
+    with pytest.raises(UsageError, match=r"^net\.x: there is no such option; there are: width, depth$"):
+        Outer.preset("small", {"net": {"x": 5}})
+    with pytest.raises(UsageError, match=r"^nett: .*did you mean 'net'\?; there are: net$"):
+        Outer.preset("tiny", {"nett.width": 5})
+    with pytest.raises(UsageError, match=r"net\.width\.more: net\.width is one value \(8\), and has no options"):
+        Outer.preset("small", {"net.width.more": 5})
+
+
+def test_real_options_name_their_own_levels():
+    from s2r_bench.steps.evaluate import open_task
+    from s2r_bench.steps.methods import find
+
+    with pytest.raises(UsageError, match=r"stage\.diffusion\.predicton: .*did you mean 'prediction'\?") as wrong:
+        find("ours").options("tiny", {"stage.diffusion.predicton": "sample"})
+    assert "later_start" not in str(wrong.value)
+    with pytest.raises(UsageError, match=r"label_budget\.fraction\.valu: .*did you mean 'value'") as wrong:
+        open_task("segment", "smoke", {"label_budget.valu": 0.3})
+    assert "per_area" not in str(wrong.value)  # of another kind of budget
+    with pytest.raises(UsageError, match=r"shots\.x: shots is one value"):
+        open_task("recon", "smoke", {"shots": "1", "shots.x": 2})
+
+
 def test_the_schema_describes_every_field():
     properties = SuiteConfig.model_json_schema()["properties"]
     assert all("description" in properties[name] for name in SuiteConfig.model_fields)
