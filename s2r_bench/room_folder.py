@@ -9,6 +9,7 @@ Metres, y up, one frame for mesh, boxes and poses. A box's width runs along x, i
 before it is turned about y by `yaw_deg` (positive turns z towards x). The mesh's faces within the box go, and the model
 stands on the middle of the box's bottom face, front to front, in its own size: boxes are preferred whose sides are
 within 30 % of the model's. Of recorded cameras only the poses are taken, with the intrinsics of the simulated sensor.
+Rooms of LASA need no such files: `s2r_bench.data.lasa.rooms`.
 """
 
 from collections.abc import Sequence

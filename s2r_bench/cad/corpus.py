@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2r_bench.cad import abo, future3d, shapenet, sweethome3d
+from s2r_bench.cad import abo, future3d, modelnet40, shapenet, sweethome3d
 from s2r_bench.cad.categories import category_of
 from s2r_bench.cad.formats import MESH_ENDINGS, read_mesh
 from s2r_bench.cad.frame import METRES, UP_AXIS, Units, UpAxis, guess_units, in_object_frame, longest_side
@@ -14,7 +14,7 @@ from s2r_bench.errors import DataError, UsageError
 from s2r_bench.types import CATEGORIES, CadModel
 
 SAMPLE = 16  # files looked at to guess the unit of a corpus
-PUBLISHED = (shapenet, abo, future3d)  # corpora that say themselves what and how large their models are
+PUBLISHED = (shapenet, abo, future3d, modelnet40)  # corpora that say themselves what and how large their models are
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def iter_models(
     Args:
         path: a mesh file; a folder of OBJ, GLB, OFF, PLY or npz (with arrays V and F), sub-folders included; a Sweet
             Home 3D library (.sh3f, the Debian package .deb, or a folder that holds .sh3f files or an unpacked one);
-            ShapeNet, ABO or 3D-FUTURE as they are given out (unless units or axis are said).
+            ShapeNet, ABO, 3D-FUTURE or ModelNet40 as they are given out (unless units or axis are said).
         units: of the vertices; "auto": metres for GLB and npz, else `guess_units` over the corpus. A Sweet Home 3D
             catalogue gives sizes itself.
         up_axis: "auto": y for OBJ, GLB and npz, z for OFF and PLY.

@@ -14,13 +14,17 @@ from typing import Any
 import numpy as np
 
 from s2r_bench import workers
-from s2r_bench.cad.published import Entry
+from s2r_bench.cad.formats import read_mesh
+from s2r_bench.cad.frame import longest_side
+from s2r_bench.cad.published import SAMPLE, Entry
+from s2r_bench.data.checks.finding import Finding, error, of_error, warning
 from s2r_bench.data.claim import claim, release
 from s2r_bench.errors import DataError
 from s2r_bench.files import whole, write_text
 from s2r_bench.types import CATEGORIES
 
 CHUNK = 128  # models handed to the processes at a time
+SIDES_M = (0.05, 10.0)  # of furniture
 
 
 def prepare_corpus(
@@ -64,6 +68,46 @@ def prepare_corpus(
     release(out)
     counts = {name: sum(entry.category == name for entry in kept) for name in CATEGORIES}
     return {"models": len(kept), "categories": counts, "left_out": left_out}
+
+
+def check_corpus(folder: Path) -> list[Finding]:
+    """Files that the index names and that are missing or empty, files that it does not name; a sample is read.
+
+    Raises:
+        DataError: the index is damaged.
+    """
+    named = _indexed(folder / "index.csv")
+    findings: list[Finding] = []
+    again = "Delete the folder, and prepare the set again"
+    for at, name in enumerate(named):
+        path = folder / name
+        if not path.is_file():
+            findings.append(error(path, "it is missing, and index.csv names it", again))
+        elif path.stat().st_size == 0:
+            findings.append(error(path, "it is empty (0 bytes)", again))
+        elif at % max(1, len(named) // SAMPLE) == 0:
+            findings += _mesh_wrong(path, again)
+    stray = {path.relative_to(folder).as_posix() for path in folder.rglob("*.npz")} - set(named)
+    findings += [warning(folder / name, "index.csv does not name it", "It is left out") for name in sorted(stray)]
+    return sorted(findings, key=lambda finding: finding.severity)
+
+
+def _indexed(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    if not rows or not all(row.get("file") and row.get("category") for row in rows):
+        raise DataError(f"{path} names no models; expected the columns file, category, library, licence")
+    return [row["file"] for row in rows]
+
+
+def _mesh_wrong(path: Path, remedy: str) -> list[Finding]:
+    try:
+        side = longest_side(read_mesh(path))
+    except DataError as wrong:
+        return [of_error(wrong, path, remedy)]
+    if not SIDES_M[0] <= side <= SIDES_M[1]:
+        return [error(path, f"its longest side is {side:.4g}, which is no furniture in metres", remedy)]
+    return []
 
 
 def _file(entry: Entry) -> str:

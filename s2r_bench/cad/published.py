@@ -4,17 +4,22 @@ A corpus lies as a folder, as a zip, or as zips in a folder (ShapeNet gives one 
 """
 
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from s2r_bench.cad.formats import parse_mesh
 from s2r_bench.cad.frame import in_object_frame, longest_side
+from s2r_bench.data.checks.finding import Finding, error
 from s2r_bench.errors import DataError
 from s2r_bench.types import CadModel, Mesh
 
 # longest side, metres, of a model whose file has no scale: round numbers of usual furniture, this package's choice
 USUAL_M = {"chair": 0.95, "sofa": 2.0, "table": 1.3, "cabinet": 1.3, "bed": 2.1, "shelf": 1.6}
+
+SAMPLE = 24  # meshes of a corpus that a check reads
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class StoredFile:
                 return self.path.read_bytes()
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read(self.member)
-        except (OSError, zipfile.BadZipFile, KeyError) as wrong:
+        except (OSError, zipfile.BadZipFile, KeyError, zlib.error) as wrong:
             raise DataError(f"{self} cannot be read: {wrong}") from None
 
 
@@ -58,6 +63,7 @@ class Entry:
         library: the corpus' name.
         licence: of the corpus.
         usual: the file has no scale, so the model gets its category's usual size; else it is in metres.
+        up_axis: of the file.
     """
 
     id: str
@@ -66,6 +72,7 @@ class Entry:
     library: str
     licence: str
     usual: bool = False
+    up_axis: Literal["y", "z"] = "y"
 
     def model(self) -> CadModel:
         """The model in metres, y up, standing on y = 0.
@@ -78,7 +85,22 @@ class Entry:
         if self.usual:
             scale = USUAL_M.get(self.category, 1.0) / longest_side(mesh)
             mesh = Mesh(mesh.vertices * scale, mesh.faces)
-        return CadModel(self.id, self.category, in_object_frame(mesh), self.library, self.licence)
+        return CadModel(self.id, self.category, in_object_frame(mesh, "m", self.up_axis), self.library, self.licence)
+
+
+def meshes_wrong(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Files without content, and of a sample those that cannot be read."""
+    empty = {entry.id for entry in entries if not entry.file.member and entry.file.path.stat().st_size == 0}
+    step = max(1, len(entries) // SAMPLE)
+    for at, entry in enumerate(entries):
+        if entry.id in empty:
+            yield error(entry.file, "it is empty (0 bytes)", "Unpack it again; it is left out when it is prepared")
+        elif at % step == 0:
+            try:
+                entry.model()
+            except DataError as wrong:
+                said = str(wrong).removeprefix(f"{entry.file}").lstrip(": ")
+                yield error(entry.file, said, "Unpack it again; it is left out when it is prepared")
 
 
 def stored_files(source: Path, wanted: Callable[[str], bool]) -> dict[str, StoredFile]:

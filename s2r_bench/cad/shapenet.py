@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from s2r_bench.cad.published import Entry, StoredFile, stored_files
+from s2r_bench.cad.published import Entry, StoredFile, meshes_wrong, stored_files
 from s2r_bench.data.checks.finding import Finding, error, warning
 from s2r_bench.errors import DataError
 
@@ -69,7 +69,9 @@ def entries(source: Path) -> list[Entry]:
 
 
 def check(source: Path) -> list[Finding]:
-    """Synsets that are missing, model folders without a mesh, counts that are not those of taxonomy.json.
+    """Synsets that are missing, model folders without a mesh, counts that are not those of taxonomy.json, empty files.
+
+    A sample of meshes is read.
 
     Raises:
         DataError: nothing of it is there.
@@ -81,6 +83,7 @@ def check(source: Path) -> list[Finding]:
             findings.append(warning(source / synset, f"the synset ({category}) is missing", "Unpack it, or go without"))
     findings += _folders_without(source, there)
     findings += _of_taxonomy(source, there)
+    findings += meshes_wrong(entries(source))
     return sorted(findings, key=lambda finding: finding.severity)
 
 

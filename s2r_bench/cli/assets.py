@@ -7,7 +7,7 @@ import typer
 
 from s2r_bench.cli import common
 from s2r_bench.cli.session import Session
-from s2r_bench.errors import UsageError
+from s2r_bench.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from s2r_bench.data.checks.finding import Finding
@@ -17,7 +17,9 @@ def add_data(data: typer.Typer) -> None:
     """Register `data`."""
     common.command(data, "list", examples=["s2r-bench data list"])(data_list)
     common.command(data, "info", examples=["s2r-bench data info mini", "s2r-bench data info my-pairs/"])(data_info)
-    common.command(data, "describe", examples=["s2r-bench data describe models/"])(data_describe)
+    common.command(data, "describe", examples=["s2r-bench data describe models/", "s2r-bench data describe lasa"])(
+        data_describe
+    )
     common.command(
         data,
         "prepare",
@@ -81,26 +83,17 @@ def data_info(
 
 
 def data_describe(
-    session: Session, path: Annotated[Path, typer.Argument(help="CAD models: a folder, a file or a library.")]
+    session: Session,
+    path: Annotated[
+        str,
+        typer.Argument(help="A name of `data list`; or CAD models (folder, library), or a folder of other data."),
+    ],
 ) -> None:
-    """Show what a corpus of CAD models holds: how many of each category, how large, and which cannot be read."""
-    from statistics import median
+    """Show what lies on the disk: CAD models by category and size, pairs by split, scans by class, rooms by area."""
+    from s2r_bench.data.describe import described
 
-    from s2r_bench.cad import read_models
-    from s2r_bench.cad.frame import longest_side
-
-    corpus = read_models(path)
-    counts = corpus.counts()
-    sides = {
-        name: round(median(longest_side(model.mesh) for model in corpus.models if model.category == name), 3)
-        for name in counts
-    }
-    failures = {failure.id: failure.reason for failure in corpus.failures}
-    lines = [f"{path}: {len(corpus.models)} models"]
-    lines += [f"  {name:<8} {count:>6}, median longest side {sides[name]:.2f} m" for name, count in counts.items()]
-    lines += [f"  cannot be read: {name}: {reason}" for name, reason in failures.items()]
-    document = {"path": str(path), "models": len(corpus.models), "categories": counts, "longest_side_m": sides}
-    session.answer({**document, "failures": failures}, "\n".join(lines))
+    document, lines = described(_place(session.home, path))
+    session.answer(document, "\n".join(lines))
 
 
 def data_prepare(
@@ -185,12 +178,16 @@ def _findings(session: Session, name: str, source: Path | None) -> "tuple[Path, 
     from s2r_bench.data.sets import SETS
     from s2r_bench.data.verify import verify_pairs
 
-    if source is None:
-        folder = _folder(session, name)
-        return folder, verify_pairs(folder)
-    if name not in SETS:
-        raise UsageError(f"--from takes a download of: {', '.join(SETS)}; not {name!r}. A pair folder needs no --from")
-    return source, SETS[name].check(source)
+    if source is not None:
+        if name not in SETS:
+            known = ", ".join(SETS)
+            raise UsageError(f"--from takes a download of: {known}; not {name!r}. A pair folder needs no --from")
+        return source, SETS[name].check(source, session.home)
+    if name in SETS and SETS[name].kind != "pairs" and not Path(name).is_dir():
+        place = _prepared(session.home, name)
+        return place, SETS[name].check_prepared(place)
+    folder = _folder(session, name)
+    return folder, verify_pairs(folder)
 
 
 def _folder(session: Session, name: str) -> Path:
@@ -204,8 +201,6 @@ def _folder(session: Session, name: str) -> Path:
 
     if name == "mini":
         raise UsageError("the world mini is made here, not read from files: there is nothing to verify")
-    if name == "s3dis":
-        raise UsageError("s3dis holds labelled rooms, no pairs; they are checked as they are read")
     if Path(name).is_dir():
         return Path(name)
     folder: Path | None = getattr(open_world(name, home=session.home), "folder", None)
@@ -214,16 +209,44 @@ def _folder(session: Session, name: str) -> Path:
     return folder
 
 
+def _place(home: Path, name: str) -> Path:
+    """The path, or where the data set of that name lies.
+
+    Raises:
+        UsageError: neither.
+        DataError: the data set is not on this machine.
+    """
+    from s2r_bench.data.catalogue import DATA_SETS
+
+    if Path(name).exists():
+        return Path(name)
+    known = [one.name for one in DATA_SETS if one.kind != "pairs"]
+    if name not in known or name == "mini":
+        if (home / "data" / name).is_dir() and Path(name).name == name:
+            return home / "data" / name
+        raise UsageError(f"there is neither a path nor a data set {name!r} to describe; data sets: {', '.join(known)}")
+    return _prepared(home, name)
+
+
+def _prepared(home: Path, name: str) -> Path:
+    """Where a data set of the catalogue lies.
+
+    Raises:
+        DataError: it is not on this machine; the message says how to get it.
+    """
+    from s2r_bench.data.catalogue import find
+    from s2r_bench.steps.needs import is_here, place_of, remedy
+
+    known, place = find(name), place_of(home, name)
+    assert known is not None
+    if not is_here(known, place):
+        raise DataError(f"{name} is not on this machine (looked in {place}): {remedy(known, place)}")
+    return place
+
+
 def _here(home: Path, name: str) -> bool:
-    import os
+    from s2r_bench.data.catalogue import find
+    from s2r_bench.steps.needs import is_here, place_of
 
-    if name == "mini":
-        return True
-    place = Path(os.environ.get(f"S2R_{name.upper().replace('-', '_')}") or home / "data" / name)
-    if name == "s3dis":
-        from s2r_bench.worlds.s3dis import layout_of
-
-        return layout_of(place) is not None
-    if name == "sweethome3d":
-        return place.exists()
-    return (place / "cameras.json").is_file() or (place / "index.csv").is_file()
+    known = find(name)
+    return known is not None and is_here(known, place_of(home, name))

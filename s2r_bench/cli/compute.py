@@ -16,8 +16,8 @@ Scene = Annotated[
     str,
     typer.Option(
         "--scene",
-        help="Where a CAD model stands: alone, room (a furnished one), or a folder of rooms.",
-        metavar="alone|room|DIR",
+        help="Where a CAD model stands: alone, room (a furnished one), lasa (its rooms), or a folder of rooms.",
+        metavar="alone|room|lasa|DIR",
     ),
 ]
 Trajectory = Annotated[

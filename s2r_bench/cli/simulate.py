@@ -49,7 +49,7 @@ class Wanted:
 def simulate_data(session: Session, wanted: Wanted) -> int | None:
     """Simulate; print where."""
     cads = _cad_path(session.home, wanted.data)
-    _check(wanted, cads)
+    _check(session.home, wanted, cads)
     if wanted.dry_run:
         _plan(session, wanted, cads)
         return None
@@ -114,7 +114,7 @@ def _models(session: Session, wanted: Wanted, fitted: "Fitted", cads: Path, out:
         fitted.simulator,
         iter_models(cads, limit=wanted.limit, chosen=None if shard.count == 1 else shard.holds),
         out,
-        _scan_settings(wanted, fitted, seed, session.home / "shelf" / "labels"),
+        _scan_settings(wanted, fitted, seed, session.home),
         shard=shard,
         workers=wanted.workers,
         method=fitted.origin.name,
@@ -154,8 +154,8 @@ def _told(report: "CorpusReport") -> str:
     return text if report.complete else f"{text}; the manifest is written when all shards are done"
 
 
-def _scan_settings(wanted: Wanted, fitted: "Fitted", seed: int, labels: Path) -> "ScanSettings":
-    """How CAD models are to be scanned; `labels` is where `recon` keeps its own too.
+def _scan_settings(wanted: Wanted, fitted: "Fitted", seed: int, home: Path) -> "ScanSettings":
+    """How CAD models are to be scanned; labels lie where `recon` keeps its own too.
 
     Raises:
         DataError: intrinsics or trajectory cannot be read.
@@ -180,25 +180,30 @@ def _scan_settings(wanted: Wanted, fitted: "Fitted", seed: int, labels: Path) ->
         wanted.voxel,
         wanted.fuse,
         scene="alone" if wanted.scene == "alone" else "room",
-        rooms=None if wanted.scene in SCENES else _rooms(wanted.scene),
+        rooms=None if wanted.scene in SCENES else _rooms(home, wanted.scene),
         trajectory=recorded,
         rule=ViewRule(share=wanted.min_visible),
         margin=wanted.margin,
         occupancy=wanted.occupancy,
-        labels=labels,
+        labels=home / "shelf" / "labels",
     )
 
 
-def _rooms(scene: str) -> "Rooms":
+def _rooms(home: Path, scene: str) -> "Rooms":
+    from s2r_bench.data.lasa.rooms import holds_rooms, lasa_rooms
     from s2r_bench.room_folder import read_rooms
     from s2r_bench.scan import SCENES
+    from s2r_bench.steps.needs import place_of
 
-    if not Path(scene).is_dir():
-        raise UsageError(f"--scene takes {', '.join(SCENES)} or a folder of rooms, not {scene!r}")
-    return read_rooms(Path(scene))
+    place = place_of(home, scene) if scene == "lasa" else Path(scene)
+    if scene == "lasa" or (place.is_dir() and holds_rooms(place)):
+        return lasa_rooms(place)
+    if not place.is_dir():
+        raise UsageError(f"--scene takes {', '.join(SCENES)}, lasa or a folder of rooms, not {scene!r}")
+    return read_rooms(place)
 
 
-def _check(wanted: Wanted, cads: Path | None) -> None:
+def _check(home: Path, wanted: Wanted, cads: Path | None) -> None:
     """Refuse at once what could not be done after a long fit."""
     from s2r_bench.corpus import Shard
     from s2r_bench.scan import SCENES
@@ -207,7 +212,7 @@ def _check(wanted: Wanted, cads: Path | None) -> None:
     if wanted.split not in ("train", "val", "test"):
         raise UsageError(f"--split takes train, val or test, not {wanted.split!r}")
     if wanted.scene not in SCENES:
-        _rooms(wanted.scene)
+        _rooms(home, wanted.scene)
     shard = Shard.parsed(wanted.shard)
     if cads is None and (wanted.scene, wanted.trajectory, wanted.occupancy, shard.count) != ("alone", None, 0, 1):
         raise UsageError(

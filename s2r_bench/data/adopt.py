@@ -96,7 +96,7 @@ def _unchanged(source: Path, out: Path, fields: Mapping[str, Any]) -> Path:
 
 def _link_part(source: Path, out: Path, part: str, names: Sequence[str]) -> None:
     for file, target in _files(source, out, part, names):
-        _link(file, target)
+        link(file, target)
 
 
 def _files(source: Path, out: Path, part: str, names: Sequence[str]) -> list[tuple[Path, Path]]:
@@ -119,7 +119,7 @@ def _same(one: Path, other: Path) -> bool:
     return one.samefile(other) or sha256(one) == sha256(other)
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
     """Hard-link, or copy where the disk cannot; a file that is there with the same content stays."""
     if _same(source, target):
         return

@@ -83,6 +83,12 @@ class Scene:
     folder: Path
 
 
+def root_of(source: Path) -> Path:
+    """The folder that is the data set: `source`, or the one folder in it that is (as within an archive)."""
+    inner = [folder for folder in source.glob("*/") if (folder / "models").is_dir()]
+    return inner[0] if len(inner) == 1 and not (source / "models").is_dir() else source
+
+
 def scenes(source: Path) -> list[Scene]:
     """The captured scenes of a data set, by part and name.
 
@@ -109,6 +115,7 @@ def check(source: Path) -> list[Finding]:
     Raises:
         DataError: there is no captured scene.
     """
+    source = root_of(source)
     findings: list[Finding] = []
     images: list[Image] = []
     for scene in scenes(source):
@@ -135,6 +142,7 @@ def prepare(source: Path, out: Path, progress: Progress | None = None) -> dict[s
     Raises:
         DataError: a file is missing or damaged; the message names the first and says how many there are.
     """
+    source = root_of(source)
     refuse_errors(check(source))
     images = [image for scene in scenes(source) for image in read_scene(scene) if image.objects]
     units = {image.unit for image in images}

@@ -131,7 +131,7 @@ DATA_SETS = (
         licence="academic use only; the models belong to their makers",
         source="https://modelnet.cs.princeton.edu (ModelNet40.zip)",
         layout="ModelNet40/chair/train/chair_0001.off; clouds: modelnet40_ply_hdf5_2048/ply_data_train0.h5",
-        command="",
+        command="s2r-bench data prepare modelnet40 --from ModelNet40.zip",
     ),
     DataSet(
         name="scanobjectnn",
@@ -140,7 +140,7 @@ DATA_SETS = (
         licence="its own terms of use, to be agreed to in a form",
         source="https://hkust-vgd.github.io/scanobjectnn/ (h5_files.zip)",
         layout="h5_files/main_split/training_objectdataset.h5 and test_objectdataset.h5; docs/data.md",
-        command="",
+        command="s2r-bench data prepare scanobjectnn --from h5_files.zip",
     ),
     DataSet(
         name="s3dis",
@@ -149,7 +149,7 @@ DATA_SETS = (
         licence="its own terms of use, to be agreed to in a form",
         source="http://buildingparser.stanford.edu/dataset.html (Stanford3dDataset_v1.2_Aligned_Version.zip)",
         layout="Area_1/hallway_1/Annotations/chair_1.txt; or Pointcept's arrays, or HDF5 blocks; docs/data.md",
-        command="s2r-bench evaluate -t segment -d PATH/Stanford3dDataset_v1.2_Aligned_Version",
+        command="s2r-bench data prepare s3dis --from Stanford3dDataset_v1.2_Aligned_Version.zip",
     ),
     DataSet(
         name="DIR",

@@ -57,7 +57,7 @@ def prepare(
         progress: called with a stage's name, steps done and steps in all.
 
     Returns:
-        {"folder", "kind", "pairs", "splits", "dropped", ...} for a report.
+        {"folder", "kind", ...} for a report: "pairs", "splits" and "dropped" of pairs, "models" of CADs, and so on.
 
     Raises:
         DataError: the source is missing, damaged or of another form.
@@ -65,7 +65,7 @@ def prepare(
     """
     target = out or home / "data" / name
     if kind == "auto" and name in SETS:
-        return _published(name, source, target, intrinsics, splits, every, progress)
+        return _published(name, source, target, home, intrinsics, splits, every, progress)
     kind = _kind(name, source) if kind == "auto" else kind
     if intrinsics is not None and kind != "sequence":
         raise UsageError(f"--intrinsics are for recorded sequences; {source} is taken for {kind}, which has its own")
@@ -94,6 +94,7 @@ def _published(
     name: str,
     source: Path,
     target: Path,
+    home: Path,
     intrinsics: Path | None,
     splits: Mapping[str, tuple[int, int]] | None,
     every: int | None,
@@ -107,7 +108,7 @@ def _published(
     if intrinsics is not None and not one.camera:
         raise UsageError(f"--intrinsics are for recorded sequences; {name} has its own")
     camera = read_intrinsics(intrinsics) if intrinsics else None
-    return one.prepare(source, target, camera, progress, every)
+    return one.prepare(source, target, camera, progress, every, home)
 
 
 def _kind(name: str, source: Path) -> Kind:

@@ -9,6 +9,7 @@ from typing import Any
 from s2r_bench.data.checks.finding import Finding
 from s2r_bench.data.intrinsics import Intrinsics
 from s2r_bench.data.pairing import Progress
+from s2r_bench.data.unpack import Unpacked, unpacked
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,10 @@ class PublishedSet:
 
     Attributes:
         name: as in the catalogue.
-        module: with `check(source)`; of pairs also with `prepare(source, out, progress[, camera])`, which gives facts
-            for a report, and of CADs with `entries(source)`.
-        kind: "pairs" or "cad": what is written.
+        module: with `check(source)`; of CADs with `entries(source)`, else with `prepare(source, out, progress
+            [, camera])`, which gives facts for a report; of objects and rooms also with `describe(place)`.
+        kind: "pairs", "cad", "objects" or "rooms": what is written.
+        zips: whether its reader takes zips as they are; other archives are unpacked below HOME first.
         camera: whether other intrinsics than its own may be given.
         every: whether every n-th frame may be asked for.
     """
@@ -27,20 +29,27 @@ class PublishedSet:
     name: str
     module: str
     kind: str
+    zips: bool = False
     camera: bool = False
     every: bool = False
 
     def _loaded(self) -> ModuleType:
         return importlib.import_module(self.module)
 
-    def check(self, source: Path) -> list[Finding]:
+    def check(self, source: Path, home: Path | None = None) -> list[Finding]:
         """What is wrong with a download; errors first.
+
+        Args:
+            source: a folder or an archive.
+            home: S2R_HOME, below which archives are unpacked; None: `source` is taken as it is.
 
         Raises:
             DataError: nothing of the set is there.
         """
-        found: list[Finding] = self._loaded().check(source)
-        return found
+        there = self._folder(source, home)
+        with there.named():
+            found: list[Finding] = self._loaded().check(there.folder)
+        return [there.told(finding) for finding in found]
 
     def prepare(
         self,
@@ -49,31 +58,69 @@ class PublishedSet:
         camera: Intrinsics | None = None,
         progress: Progress | None = None,
         every: int | None = None,
+        home: Path | None = None,
     ) -> dict[str, Any]:
         """Write what the rest of the package reads; run again, it goes on where it was broken off.
 
         Raises:
             DataError: a file is missing or damaged; the message names it.
         """
+        there = self._folder(source, home)
+        with there.named():
+            facts = self._prepared(there.folder, out, camera, progress, every)
+        there.drop()
+        return {"folder": str(out), "kind": self.kind, **facts}
+
+    def check_prepared(self, place: Path) -> list[Finding]:
+        """What is wrong with a place where the rest of the package looks: prepared, or a download as it is.
+
+        Raises:
+            DataError: nothing of the set is there.
+        """
+        if self.kind == "cad" and (place / "index.csv").is_file():
+            from s2r_bench.cad.prepared import check_corpus
+
+            return check_corpus(place)
+        return self.check(place)
+
+    def describe(self, place: Path) -> dict[str, Any]:
+        """What objects or rooms a place holds.
+
+        Raises:
+            DataError: nothing of it, or damaged.
+        """
+        told: dict[str, Any] = self._loaded().describe(place)
+        return told
+
+    def _prepared(
+        self, folder: Path, out: Path, camera: Intrinsics | None, progress: Progress | None, every: int | None
+    ) -> dict[str, Any]:
         if self.kind == "cad":
             from s2r_bench.cad.prepared import prepare_corpus
 
-            done = prepare_corpus(source, self._loaded().entries(source), out, progress)
-            return {"folder": str(out), "kind": self.kind, **done}
+            return prepare_corpus(folder, self._loaded().entries(folder), out, progress)
         given: dict[str, Any] = {"camera": camera} if self.camera else {}
         given |= {"every": every} if every is not None else {}
-        facts: dict[str, Any] = self._loaded().prepare(source, out, progress=progress, **given)
-        return {"folder": str(out), "kind": self.kind, **facts}
+        facts: dict[str, Any] = self._loaded().prepare(folder, out, progress=progress, **given)
+        return facts
+
+    def _folder(self, source: Path, home: Path | None) -> Unpacked:
+        if self.name == "lasa" or home is None:  # its readers take folders, zips and tars
+            return Unpacked(source, source)
+        return unpacked(source, home, zips=self.zips)
 
 
 SETS = {
     one.name: one
     for one in (
         PublishedSet("lasa", "s2r_bench.data.lasa.whole", "pairs", camera=True),
-        PublishedSet("shapenet", "s2r_bench.cad.shapenet", "cad"),
+        PublishedSet("shapenet", "s2r_bench.cad.shapenet", "cad", zips=True),
         PublishedSet("arkitscenes", "s2r_bench.data.arkitscenes", "pairs", every=True),
         PublishedSet("bop", "s2r_bench.data.bop", "pairs"),
-        PublishedSet("abo", "s2r_bench.cad.abo", "cad"),
-        PublishedSet("3d-future", "s2r_bench.cad.future3d", "cad"),
+        PublishedSet("abo", "s2r_bench.cad.abo", "cad", zips=True),
+        PublishedSet("3d-future", "s2r_bench.cad.future3d", "cad", zips=True),
+        PublishedSet("modelnet40", "s2r_bench.cad.modelnet40", "cad"),
+        PublishedSet("scanobjectnn", "s2r_bench.data.scanobjectnn_set", "objects"),
+        PublishedSet("s3dis", "s2r_bench.data.s3dis.whole", "rooms"),
     )
 }

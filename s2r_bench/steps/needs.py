@@ -1,10 +1,10 @@
 """The data sets that a suite reads: where each should lie, whether it does, and what to do where it does not."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from s2r_bench.config import DataNeed, Named, SuiteConfig
 from s2r_bench.data.catalogue import DataSet, find
@@ -57,7 +57,16 @@ def with_data(config: SuiteConfig, home: Path) -> SuiteConfig:
 
 def _is_given(config: SuiteConfig, option: str) -> bool:
     section, _, name = option.partition(".")
-    return bool(option) and name in getattr(config, section).options
+    return bool(option) and _holds(getattr(config, section).options, name)
+
+
+def _holds(options: Mapping[str, Any], name: str) -> bool:
+    """Whether a dotted name is among options, whose sections may be written in either way."""
+    if name in options:
+        return True
+    head, _, rest = name.partition(".")
+    inner = options.get(head)
+    return bool(rest) and isinstance(inner, Mapping) and _holds(inner, rest)
 
 
 def _with_option(config: SuiteConfig, option: str, value: str) -> SuiteConfig:
@@ -68,15 +77,23 @@ def _with_option(config: SuiteConfig, option: str, value: str) -> SuiteConfig:
 
 
 def _looked_for(need: DataNeed, home: Path) -> Needed:
-    variable = f"S2R_{need.name.upper().replace('-', '_')}"
-    place = Path(os.environ.get(variable) or home / "data" / need.name)
-    known = find(need.name)
+    place, known = place_of(home, need.name), find(need.name)
     if known is None or (need.name == need.world and need.name not in WORLDS):
-        remedy = f"this version cannot read it ({variable} or {place} is where it will be looked for)"
-        return Needed(need.name, need.use, place, "no reader", remedy)
+        told = f"this version cannot read it ({variable_of(need.name)} or {place} is where it will be looked for)"
+        return Needed(need.name, need.use, place, "no reader", told)
     if is_here(known, place):
         return Needed(need.name, need.use, place, "here", "")
-    return Needed(need.name, need.use, place, "missing", _remedy(known, place, variable))
+    return Needed(need.name, need.use, place, "missing", remedy(known, place))
+
+
+def variable_of(name: str) -> str:
+    """The environment's variable that may say where a data set is."""
+    return f"S2R_{name.upper().replace('-', '_')}"
+
+
+def place_of(home: Path, name: str) -> Path:
+    """Where a data set is looked for."""
+    return Path(os.environ.get(variable_of(name)) or home / "data" / name)
 
 
 def is_here(known: DataSet, place: Path) -> bool:
@@ -84,21 +101,26 @@ def is_here(known: DataSet, place: Path) -> bool:
     if known.name == "mini":
         return True
     if known.name == "s3dis":
-        from s2r_bench.worlds.s3dis import layout_of
+        from s2r_bench.data.s3dis.layout import layout_of
 
         return layout_of(place) is not None
     if known.name == "scanobjectnn":
         return (place / "h5_files").is_dir() or (place / "main_split").is_dir()
+    if known.name == "modelnet40":
+        from s2r_bench.cad.modelnet40 import is_here as is_modelnet
+
+        return (place / "index.csv").is_file() or is_modelnet(place)
     if known.command.startswith(PREPARES) and known.name != "sweethome3d":
         return (place / "cameras.json").is_file() or (place / "index.csv").is_file()
     return place.is_dir() and any(place.iterdir())
 
 
-def _remedy(known: DataSet, place: Path, variable: str) -> str:
+def remedy(known: DataSet, place: Path) -> str:
+    """How a data set that is not at its place gets there."""
     # a command that prepares leaves the data where they are looked for; any other reads them from where they are
     then = (
         known.command
         if known.command.startswith(PREPARES)
-        else f"put {known.layout.partition(';')[0]} into {place}, or name it in {variable}"
+        else f"put {known.layout.partition(';')[0]} into {place}, or name it in {variable_of(known.name)}"
     )
     return f"get it from {known.source} ({known.licence}); then: {then}"

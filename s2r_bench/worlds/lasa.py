@@ -26,6 +26,8 @@ from s2r_bench.data.lasa.objects import PlacedObject, read_placed
 from s2r_bench.data.lasa.pairs import LISTS, OBJECTS
 from s2r_bench.data.lasa.sights import kept_sights, moved
 from s2r_bench.data.lasa.split import VALIDATION_SCENES, WHY
+from s2r_bench.data.s3dis.archive import BlockArchive
+from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.files import read_json
 from s2r_bench.geometry.render import RayScene
@@ -36,6 +38,7 @@ from s2r_bench.types import CATEGORIES, CadModel, DepthFrame, Mesh
 from s2r_bench.worlds.base import ObjectSplit
 from s2r_bench.worlds.custom import PairFolderWorld, PairWorldOptions
 from s2r_bench.worlds.pair_folder import FolderPairs, FrameEntry
+from s2r_bench.worlds.rooms import SENSOR, RoomsOptions, S3disRooms, found_rooms
 
 
 class LasaOptions(PairWorldOptions):
@@ -43,15 +46,21 @@ class LasaOptions(PairWorldOptions):
 
     Attributes:
         split: "clean", or "published": the lists of `lasa_depth`, whose validation part then validates and tests.
+        rooms: where S3DIS is, which the task `segment` labels.
     """
 
     split: Literal["clean", "published"] = "clean"
+    rooms: RoomsOptions = RoomsOptions()
 
 
 class LasaWorld(PairFolderWorld):
-    """A pair world with captured objects (a `HoldsObjects`), which keeps LASA's validation scenes back."""
+    """A pair world with captured objects (a `HoldsObjects`), which keeps LASA's validation scenes back.
+
+    It holds labelled rooms (a `HoldsLabelledRooms`) where S3DIS is on the disk; where not, asking for them says so.
+    """
 
     kept_back_why: str = WHY
+    rooms_sensor: str = SENSOR
 
     def __init__(self, folder: Path, preset: str, home: Path, options: LasaOptions) -> None:
         """Read the cameras file, and the published lists where they are asked for.
@@ -64,6 +73,7 @@ class LasaWorld(PairFolderWorld):
         given = [] if options.cads else [place for place in prepared if (place / "index.csv").is_file()]
         self._shelf = Shelf(home / "shelf")
         self._corpora = given or ([self._cads] if self._cads else [])
+        self._rooms_options, self._home = options.rooms, home
         if options.split == "published":
             self._splits = published_splits(folder, self._cameras.entries)
 
@@ -109,6 +119,23 @@ class LasaWorld(PairFolderWorld):
                 f"{self.folder}: no object of {split} is in sight of a frame; are pairs and objects of one set?"
             )
         return [one.model() for one in some]
+
+    @property
+    def rooms_key(self) -> str:
+        """Of S3DIS's files.
+
+        Raises:
+            DataError: it is not on this machine.
+        """
+        return self._rooms.key
+
+    def labelled_rooms(self) -> RoomSet | BlockArchive:
+        """The rooms of S3DIS, read when asked for; or an archive's blocks.
+
+        Raises:
+            DataError: they are not on this machine, files are missing, or rooms where `rooms.complete` asks for all.
+        """
+        return self._rooms.rooms()
 
     def object_scene(self, model: CadModel) -> str:
         """The scene of a captured object; "corpus" for any other."""
@@ -157,6 +184,10 @@ class LasaWorld(PairFolderWorld):
         ]
         cameras = self._cameras.path.read_bytes()
         return content_digest(cameras, "\n".join(lines).encode())
+
+    @cached_property
+    def _rooms(self) -> S3disRooms:
+        return found_rooms(self._rooms_options, self._home, self.name, "world.rooms.path")
 
     @cached_property
     def _placed(self) -> dict[str, PlacedObject]:

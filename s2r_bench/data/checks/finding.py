@@ -1,7 +1,9 @@
 """What a check says: how bad, where, what, and what to do about it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from s2r_bench.errors import DataError
@@ -35,6 +37,16 @@ def error(file: object, message: str, remedy: str) -> Finding:
 def warning(file: object, message: str, remedy: str) -> Finding:
     """A finding that is worth a look."""
     return Finding("warning", str(file), message, remedy)
+
+
+def of_error(wrong: DataError, base: Path, remedy: str) -> Finding:
+    """The finding of a reader's error, whose message begins with the name of a file in `base`."""
+    text = str(wrong)
+    if not text.startswith(str(base)):
+        return error(base, text, remedy)
+    match = re.match(r"[^\s:,]*", text[len(str(base)) :])
+    name = f"{base}{match.group() if match else ''}"
+    return error(name, text[len(name) :].lstrip(" :,"), remedy)
 
 
 def refuse_errors(findings: Sequence[Finding]) -> None:

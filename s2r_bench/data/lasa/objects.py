@@ -4,12 +4,15 @@ ROOT/SCENE/SCENE_bbox.npy                              bboxes (N, 7: centre, siz
 ROOT/SCENE/instances/CATEGORY_UID/CATEGORY_UID_gt_mesh_2.obj   the CAD, in the frame of its box, metres
 ROOT/SCENE/instances/CATEGORY_UID/alignment.txt        4x4, from the CAD to the RGB-D scan
 
+ROOT/SCENE/SCENE_arkit_mesh.ply                        the RGB-D scan of the room, which need not be there
+
 ROOT may be a folder above, a zip or a tar; other files of a scene are not read. A mesh's axes are those of the box, z
 up, in the order y, z, x; the yaw of a box counts clockwise seen from above (LASA's crop_pointcloud.py). LASA's own
 object frame negates one axis more and so is a mirror image; ours is turned to the same front without it.
 
 What is written is a CAD corpus: `OUT/CATEGORY/SCENE_CATEGORY_UID.npz` with V and F in metres, y up, standing on y = 0,
-`OUT/index.csv`, and `OUT/placed.json` with each object's scene and its place in it.
+`OUT/index.csv`, and `OUT/placed.json` with each object's scene and its place in it. Rooms are written beside it, by
+`s2r_bench.data.lasa.rooms`.
 """
 
 import csv
@@ -57,6 +60,7 @@ _OBJECT_FROM_BOX = np.array([[0.0, -1, 0], [0, 0, 1], [-1, 0, 0]])
 _MESH = re.compile(r"(?:^|.*/)([^/]+)/instances/([^/]+)/\2_gt_mesh_2\.obj$")
 _ALIGNED = re.compile(r"(?:^|.*/)([^/]+)/instances/([^/]+)/alignment\.txt$")
 _BOXES = re.compile(r"(?:^|.*/)([^/]+)/\1_bbox\.npy$")
+_ROOM = re.compile(r"(?:^|.*/)([^/]+)/\1_arkit_mesh\.ply$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +71,14 @@ class RawTree:
         source: where they lie.
         meshes, alignments: (scene, object) -> (path in the source, its reader).
         boxes: scene -> the same.
+        rooms: scene -> the same, of its scan.
     """
 
     source: Path
     meshes: dict[tuple[str, str], tuple[str, Reader]] = field(default_factory=dict)
     alignments: dict[tuple[str, str], tuple[str, Reader]] = field(default_factory=dict)
     boxes: dict[str, tuple[str, Reader]] = field(default_factory=dict)
+    rooms: dict[str, tuple[str, Reader]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,18 +119,20 @@ def raw_tree(source: Path) -> RawTree:
     Raises:
         DataError: nothing is there, or a damaged archive, or no raw scene.
     """
-    names = read_tree(source, ("_gt_mesh_2.obj", "alignment.txt", "_bbox.npy"))
+    names = read_tree(source, ("_gt_mesh_2.obj", "alignment.txt", "_bbox.npy", "_arkit_mesh.ply"))
     if not holds_objects(names):
         raise DataError(f"{source} holds no SCENE/instances/OBJECT/OBJECT_gt_mesh_2.obj; {GET}")
     tree = RawTree(source)
     for name, read in names.items():
-        mesh, aligned, boxes = _MESH.match(name), _ALIGNED.match(name), _BOXES.match(name)
+        mesh, aligned, boxes, room = (one.match(name) for one in (_MESH, _ALIGNED, _BOXES, _ROOM))
         if mesh:
             tree.meshes[mesh.group(1), mesh.group(2)] = (name, read)
         elif aligned:
             tree.alignments[aligned.group(1), aligned.group(2)] = (name, read)
         elif boxes:
             tree.boxes[boxes.group(1)] = (name, read)
+        elif room:
+            tree.rooms[room.group(1)] = (name, read)
     return tree
 
 

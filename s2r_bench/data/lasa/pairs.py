@@ -37,6 +37,7 @@ UNIT = 0.001
 COUNTS = {"train": (37_556, 630), "val": (9_373, 152)}  # frames and scenes of the published lists
 LISTS = "lists.json"
 OBJECTS = "objects"
+ROOMS = "rooms"
 SAMPLE = 64  # images that a check decodes, spread over the set
 NEAREST_M, FARTHEST_M = 0.2, 6.0  # where the median of captured depth lies, if the unit is right
 GET = "it is given out by SharePoint links on https://github.com/GAP-LAB-CUHK-SZ/stable-sim2real"
@@ -144,7 +145,7 @@ def prepare_pairs(
         identity={"set": "lasa", "frames": len(views), "apart": apart, "K": K.tolist()},
         sensor=SENSOR,
         others={LISTS: lists},
-        beside=(OBJECTS, LISTS),
+        beside=(OBJECTS, ROOMS, LISTS),
         progress=progress,
     )
 

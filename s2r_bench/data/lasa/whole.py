@@ -7,7 +7,8 @@ from s2r_bench.data.checks.finding import Finding
 from s2r_bench.data.intrinsics import Intrinsics
 from s2r_bench.data.lasa.disco import check_disco
 from s2r_bench.data.lasa.objects import check_objects, holds_objects, prepare_objects, raw_tree
-from s2r_bench.data.lasa.pairs import OBJECTS, check_pairs, depth_tree, holds_pairs, prepare_pairs
+from s2r_bench.data.lasa.pairs import OBJECTS, ROOMS, check_pairs, depth_tree, holds_pairs, prepare_pairs
+from s2r_bench.data.lasa.rooms import prepare_rooms
 from s2r_bench.data.pairing import Progress
 from s2r_bench.data.trees import read_tree
 from s2r_bench.errors import DataError
@@ -37,7 +38,7 @@ def check(source: Path) -> list[Finding]:
 def prepare(
     source: Path, out: Path, camera: Intrinsics | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Write pairs to `out`, and objects below `out/objects`, of whichever the source holds.
+    """Write pairs to `out`, objects below `out/objects` and rooms below `out/rooms`, of whichever the source holds.
 
     Raises:
         DataError: it holds neither, or a file is missing or damaged.
@@ -56,6 +57,8 @@ def prepare(
         facts |= {"pairs": done.pairs, "splits": done.splits, "dropped": done.dropped}
     if objects:
         facts |= prepare_objects(source, out / OBJECTS, progress)
+        lost = prepare_rooms(source, out, progress)
+        facts |= {"rooms": len(list((out / ROOMS).glob("*.ply"))), "rooms_left_out": lost}
     return facts
 
 
