@@ -67,3 +67,24 @@ def test_its_objects_are_reconstructed(cli_here, tmp_path):
     scores = cells["no-sim"]["scores"]
     assert {one["category"]: one["samples"] for one in scores if one["metric"] == "iou"} == {"chair": 2, "table": 2}
     assert [one["mean"] for one in scores if one["metric"] == "captured_objects"] == [2]
+
+
+def test_cads_stand_in_its_rooms(cli_here, plugins, pair_folder, tmp_path, home):
+    words = ["simulate", "-m", plugins / "dummy.py", "-d", tmp_path / "cads", "--trained-on", pair_folder]
+    words += ["--preset", "smoke", "--voxel", "0.03", "--views", "3", "-o", tmp_path / "out", "--scene", "lasa"]
+    (tmp_path / "cads" / "chair").mkdir(parents=True)
+    mesh = box((-0.25, 0, -0.25), (0.25, 0.8, 0.25))
+    np.savez(tmp_path / "cads" / "chair" / "mine.npz", V=mesh.vertices, F=mesh.faces)
+    camera = {"K": [[58.0, 0, 31.5], [0, 58.0, 23.5], [0, 0, 1]], "width": 64, "height": 48}
+    (tmp_path / "camera.json").write_text(json.dumps(camera))
+    words += ["--intrinsics", tmp_path / "camera.json"]
+    code, _, err = cli_here(*words)
+    assert code == 3
+    assert "holds no prepared objects of LASA" in err
+    cli_here("data", "prepare", "lasa", "--from", write_raw(tmp_path / "raw"))
+    cli_here("data", "prepare", "lasa", "--from", write_depth_set(tmp_path / "dataset"))
+    code, out, err = cli_here(*words, "--json")
+    document = json.loads(out)
+    assert (code, document["objects"], document["views"]) == (0, 1, 3), err
+    facts = json.loads((tmp_path / "out" / "chair" / "chair_mine" / "object.json").read_text())
+    assert min(facts["visible_share"]) >= 0.3

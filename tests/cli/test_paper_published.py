@@ -59,7 +59,7 @@ def test_objects_are_reconstructed_in_both_rounds(run, written):
             assert (told["captured_objects"] > 0) == (name == "few-shot")
 
 
-def test_scanned_objects_are_classified(run, written):
+def test_scanned_objects_are_classified(run):
     code, found, err = run("paper-cls", "--set", "task.published=false")
     assert code == 0, err
     assert {arm for _, arm in found} == {"random-init", *ARMS}

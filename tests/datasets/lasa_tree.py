@@ -79,11 +79,23 @@ def write_depth_set(root: Path) -> Path:
     return root
 
 
+def write_room(path: Path, scale: float = 1.0) -> None:
+    """SCENE_arkit_mesh.ply: the floor and all objects, in one mesh."""
+    import trimesh
+
+    parts = [box((-3, -3, -0.1), (3, 3, 0)), *(in_scene(*rest) for _, *rest in OBJECTS)]
+    offsets = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    faces = np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=False)])
+    vertices = scale * np.concatenate([part.vertices for part in parts])
+    trimesh.Trimesh(vertices, faces, process=False).export(path)
+
+
 def write_raw(root: Path, shift=(0.0, 0.0, 0.0)) -> Path:
     """Raw scenes: meshes `shift`ed in their boxes, which alignment.txt undoes."""
     for scene in SCENES:
         folder = root / scene
         folder.mkdir(parents=True)
+        write_room(folder / f"{scene}_arkit_mesh.ply")
         boxes = np.array([[*centre, *size, yaw] for _, size, centre, yaw in OBJECTS])
         names = [name.rpartition("_") for name, *_ in OBJECTS]
         value = {"bboxes": boxes, "types": [name[0] for name in names], "uids": [name[2] for name in names]}

@@ -2,9 +2,9 @@
 
 HOME/data/lasa                      prepared from lasa_depth, lasa_pose and raw scenes
 HOME/data/shapenet, abo, 3d-future  prepared from a model or two of each of the categories that LASA's tree has
-HOME/data/modelnet40                ModelNet40/CLASS/train|test/CLASS_0001.off
-HOME/data/scanobjectnn              h5_files/main_split/training_objectdataset.h5, test_objectdataset.h5
-HOME/data/s3dis                     Area_N/ROOM/Annotations/CLASS_1.txt, three areas of a room each
+HOME/data/modelnet40                prepared from ModelNet40/CLASS/train|test/CLASS_0001.off
+HOME/data/scanobjectnn              prepared from h5_files/main_split/training_objectdataset.h5, test_objectdataset.h5
+HOME/data/s3dis                     prepared from Area_N/ROOM/Annotations/CLASS_1.txt, three areas of a room each
 """
 
 import gzip
@@ -29,9 +29,9 @@ def write_paper_home(home: Path, sources: Path) -> Path:
     prepare("shapenet", write_shapenet(sources / "shapenet"), home)
     prepare("abo", write_abo(sources / "abo"), home)
     prepare("3d-future", write_future(sources / "future"), home)
-    write_modelnet(home / "data" / "modelnet40")
-    write_scans(home / "data" / "scanobjectnn")
-    write_rooms(home / "data" / "s3dis")
+    prepare("modelnet40", write_modelnet(sources / "modelnet40"), home)
+    prepare("scanobjectnn", write_scans(sources / "scanobjectnn"), home)
+    prepare("s3dis", write_rooms(sources / "s3dis"), home)
     return home
 
 

@@ -421,6 +421,10 @@ def preprocessed(tmp_path) -> Path:
 
 def test_discos_arrays(preprocessed) -> None:
     assert check(preprocessed) == []
+    told = disco.describe_disco(preprocessed)["categories"]["arkit_stool"]
+    assert (told["train"], told["val"], told["looked_at"]) == (1, 1, 2)
+    assert 0 <= told["surface_seen"] < 0.2 < 1  # clouds that have nothing to do with the surface
+    assert told["apart"] > 0.05
     assert disco.disco_folders(preprocessed) == ["arkit_stool"]
     assert disco.disco_ids(preprocessed, "arkit_stool", "val") == ["m2"]
     found = disco.read_disco_object(preprocessed, "arkit_stool", "m2")
