@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2r_bench.cad import abo, future3d, modelnet40, shapenet, sweethome3d
+from s2r_bench.cad import abo, future3d, modelnet40_corpus, shapenet, sweethome3d
 from s2r_bench.cad.categories import category_of
 from s2r_bench.cad.formats import MESH_ENDINGS, read_mesh
 from s2r_bench.cad.frame import METRES, UP_AXIS, Units, UpAxis, guess_units, in_object_frame, longest_side
@@ -14,7 +14,12 @@ from s2r_bench.errors import DataError, UsageError
 from s2r_bench.types import CATEGORIES, CadModel
 
 SAMPLE = 16  # files looked at to guess the unit of a corpus
-PUBLISHED = (shapenet, abo, future3d, modelnet40)  # corpora that say themselves what and how large their models are
+PUBLISHED = (
+    shapenet,
+    abo,
+    future3d,
+    modelnet40_corpus,
+)  # corpora that say themselves what and how large their models are
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ SETS = {
         PublishedSet("bop", "s2r_bench.data.bop", "pairs"),
         PublishedSet("abo", "s2r_bench.cad.abo", "cad", zips=True),
         PublishedSet("3d-future", "s2r_bench.cad.future3d", "cad", zips=True),
-        PublishedSet("modelnet40", "s2r_bench.cad.modelnet40", "cad"),
+        PublishedSet("modelnet40", "s2r_bench.cad.modelnet40_corpus", "cad"),
         PublishedSet("scanobjectnn", "s2r_bench.data.scanobjectnn_set", "objects"),
         PublishedSet("s3dis", "s2r_bench.data.s3dis.whole", "rooms"),
     )

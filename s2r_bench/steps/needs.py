@@ -107,7 +107,7 @@ def is_here(known: DataSet, place: Path) -> bool:
     if known.name == "scanobjectnn":
         return (place / "h5_files").is_dir() or (place / "main_split").is_dir()
     if known.name == "modelnet40":
-        from s2r_bench.cad.modelnet40 import is_here as is_modelnet
+        from s2r_bench.cad.modelnet40_corpus import is_here as is_modelnet
 
         return (place / "index.csv").is_file() or is_modelnet(place)
     if known.command.startswith(PREPARES) and known.name != "sweethome3d":
