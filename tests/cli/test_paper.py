@@ -203,6 +203,20 @@ def test_the_plan_of_classification_counts_episodes_and_the_reference(cli_here):
     assert rows["completion"]["count"] == 18
 
 
+@pytest.mark.parametrize("said", ["--set", "file"])
+def test_rooms_that_are_named_are_not_looked_for(cli_here, tmp_path, said):
+    rooms = write_rooms(tmp_path / "s3dis")
+    if said == "file":
+        (tmp_path / "mine.yaml").write_text(
+            f"extends: paper-seg\nworld: {{name: lasa, options: {{rooms: {{path: {rooms}}}}}}}\n"
+        )
+        words = ["run", tmp_path / "mine.yaml"]
+    else:
+        words = ["run", "paper-seg", "--set", f"world.rooms.path={rooms}"]
+    plan = json.loads(cli_here(*words, "-n", "--json")[1])
+    assert [need["name"] for need in plan["data"]] == ["lasa", "modelnet40"]
+
+
 def test_what_is_on_the_disk_is_found(cli_here, home):
     write_scans(home / "data" / "scanobjectnn")
     plan = json.loads(cli_here("run", "paper-cls", "-n", "--json")[1])

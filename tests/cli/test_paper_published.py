@@ -42,7 +42,7 @@ def figures(cell):
 
 
 def test_views_are_compared(run):
-    code, found, err = run("paper-direct", "--set", "task.frames=2")
+    code, found, err = run("paper-direct", "--set", "task.frames=4")
     assert code == 0, err
     assert {arm for _, arm in found} == {"floor", "ceiling", *ARMS}
     assert {cell["status"] for cell in found.values()} == {"done"}

@@ -17,7 +17,7 @@ from s2r_bench.data.verify import verify_pairs
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.geometry.points import world_points
 from s2r_bench.worlds import open_world
-from s2r_bench.worlds.base import HoldsObjects, KeepsScenesBack
+from s2r_bench.worlds.base import HoldsLabelledRooms, HoldsObjects, KeepsScenesBack
 from s2r_bench.worlds.pair_folder import read_cameras, read_depth
 
 
@@ -350,6 +350,26 @@ def test_a_corpus_model_is_seen_by_borrowed_cameras(home, tmp_path) -> None:
         world.captured_views([model], 3, [0])
     with pytest.raises(DataError, match="no CAD corpus"):
         open_world("lasa", home=home).objects("corpus")
+
+
+def test_its_labelled_rooms_are_those_of_s3dis(home, tmp_path, monkeypatch) -> None:
+    from paper_home import write_rooms
+
+    monkeypatch.delenv("S2R_S3DIS", raising=False)
+    with pytest.raises(DataError, match=r"--set world\.rooms\.path=PATH"):
+        open_world("lasa", home=home).labelled_rooms()  # type: ignore[attr-defined]
+    rooms = write_rooms(tmp_path / "s3dis")
+    given = {"rooms.path": str(rooms), "rooms.complete": False}
+    world = open_world("lasa", home=home, options=given)
+    assert isinstance(world, HoldsLabelledRooms)
+    found = world.labelled_rooms()
+    assert list(found.paths) == [f"Area_{area}_office_1" for area in (1, 2, 3)]  # type: ignore[union-attr]
+    assert world.rooms_sensor == "Matterport camera (S3DIS)"
+    assert world.key == open_world("lasa", home=home).key  # type: ignore[attr-defined]
+    monkeypatch.setenv("S2R_S3DIS", str(rooms))
+    assert open_world("lasa", home=home).rooms_key == world.rooms_key  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match="the published area 44"):
+        open_world("lasa", home=home).labelled_rooms()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
