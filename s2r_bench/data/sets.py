@@ -21,7 +21,8 @@ class PublishedSet:
         module: with `check(source)`; of CADs with `entries(source)`, else with `prepare(source, out, progress
             [, camera])`, which gives facts for a report; of objects and rooms also with `describe(place)`.
         kind: "pairs", "cad", "objects" or "rooms": what is written.
-        zips: whether its reader takes zips as they are; other archives are unpacked below HOME first.
+        zips: whether its reader takes zips as they are; other archives are unpacked below HOME first. A module that
+            takes more has a function `reads_as_it_is(source)`.
         camera: whether other intrinsics than its own may be given.
         every: whether every n-th frame may be asked for.
     """
@@ -67,7 +68,7 @@ class PublishedSet:
         """
         there = self._folder(source, home)
         with there.named():
-            facts = self._prepared(there.folder, out, camera, progress, every)
+            facts = there.plain(self._prepared(there.folder, out, camera, progress, every))
         there.drop()
         return {"folder": str(out), "kind": self.kind, **facts}
 
@@ -105,7 +106,8 @@ class PublishedSet:
         return facts
 
     def _folder(self, source: Path, home: Path | None) -> Unpacked:
-        if self.name == "lasa" or home is None:  # its readers take folders, zips and tars
+        as_it_is = getattr(self._loaded(), "reads_as_it_is", None)
+        if home is None or (as_it_is is not None and as_it_is(source)):
             return Unpacked(source, source)
         return unpacked(source, home, zips=self.zips)
 

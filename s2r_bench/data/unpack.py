@@ -7,11 +7,10 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from s2r_bench.data.checks.finding import Finding
 from s2r_bench.data.trees import ARCHIVES
@@ -36,8 +35,15 @@ class Unpacked:
 
     def told(self, finding: Finding) -> Finding:
         """The finding with the names that the user knows: of the source, not of where it was unpacked."""
-        texts = {name: self._plain(getattr(finding, name)) for name in ("file", "message", "remedy")}
-        return replace(finding, **texts)
+        return Finding(finding.severity, *map(self._plain, (finding.file, finding.message, finding.remedy)))
+
+    def plain(self, value: Any) -> Any:
+        """A value of a report, with the same names in all its texts."""
+        if isinstance(value, str):
+            return self._plain(value)
+        if isinstance(value, Mapping):
+            return {key: self.plain(one) for key, one in value.items()}
+        return [self.plain(one) for one in value] if isinstance(value, list | tuple) else value
 
     @contextmanager
     def named(self) -> Iterator[None]:
@@ -97,7 +103,7 @@ def _archives(source: Path) -> list[Path]:
 
 
 def _extract(path: Path, target: Path) -> None:
-    """Plain files of an archive; links and names that lead out of the target are refused."""
+    """Plain files of an archive: links are passed over, names that lead out of the target refused."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -108,10 +114,10 @@ def _extract(path: Path, target: Path) -> None:
         else:
             with tarfile.open(path) as tar:
                 for member in tar:
-                    stream = tar.extractfile(member) if member.isfile() else None
-                    if stream is not None:
-                        with stream, _opened(target, member.name, path) as out:
-                            shutil.copyfileobj(stream, out, 1 << 20)
+                    inner = tar.extractfile(member) if member.isfile() else None
+                    if inner is not None:
+                        with inner, _opened(target, member.name, path) as out:
+                            shutil.copyfileobj(inner, out, 1 << 20)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as wrong:
         raise DataError(f"{path} is a damaged archive ({wrong}); download it again") from None
 

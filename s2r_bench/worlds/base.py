@@ -187,8 +187,10 @@ def open_world(name: str, *, preset: str = "tiny", home: Path, options: Mapping[
         world = lasa.open(preset=preset, home=home, options=options, folder=Path(name))
         return world
     if Path(name).is_dir() and not (Path(name) / "cameras.json").is_file():
-        s3dis = importlib.import_module("s2r_bench.worlds.s3dis")
-        if s3dis.layout_of(Path(name)) is not None:
+        from s2r_bench.data.s3dis.layout import layout_of
+
+        if layout_of(Path(name)) is not None:
+            s3dis = importlib.import_module("s2r_bench.worlds.s3dis")
             world = s3dis.open(preset=preset, home=home, options=options, folder=Path(name))
             return world
     if Path(name).is_dir():

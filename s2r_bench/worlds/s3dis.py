@@ -17,9 +17,7 @@ from s2r_bench.data.s3dis.room import RoomSet
 from s2r_bench.errors import DataError
 from s2r_bench.options import Options
 from s2r_bench.worlds.mini import MiniOptions, MiniWorld
-from s2r_bench.worlds.rooms import SENSOR, S3disRooms, layout_of
-
-__all__ = ["S3disOptions", "S3disWorld", "layout_of", "open"]
+from s2r_bench.worlds.rooms import SENSOR, S3disRooms
 
 
 class S3disOptions(Options):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from s2r_bench.data.lasa.split import VALIDATION_SCENES, clean_split, leaking_sc
 from s2r_bench.data.lasa.whole import check
 from s2r_bench.data.pairing import without_strangers
 from s2r_bench.data.prepare import prepare
+from s2r_bench.data.sets import SETS
 from s2r_bench.data.verify import verify_pairs
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.geometry.points import world_points
@@ -456,6 +458,19 @@ def test_discos_arrays(preprocessed) -> None:
         disco.read_disco_object(preprocessed, "lamps", "m2")
     with pytest.raises(DataError, match="nothing is prepared"):
         prepare("lasa", preprocessed, preprocessed)
+
+
+def test_discos_arrays_in_an_archive(preprocessed, tmp_path) -> None:
+    with zipfile.ZipFile(tmp_path / "lasa.zip", "w") as archive:
+        for file in sorted(preprocessed.rglob("*.*")):
+            archive.write(file, f"data/{file.relative_to(preprocessed)}")
+    assert SETS["lasa"].check(tmp_path / "lasa.zip", tmp_path) == []
+    (preprocessed / "occ_data/arkit_stool/m1.npz").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "lasa.zip", "w") as archive:
+        for file in sorted(preprocessed.rglob("*.*")):
+            archive.write(file, f"data/{file.relative_to(preprocessed)}")
+    (wrong,) = SETS["lasa"].check(tmp_path / "lasa.zip", tmp_path)
+    assert wrong.file == str(tmp_path / "lasa.zip" / "data/occ_data/arkit_stool/m1.npz")
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from s2r_bench.data.s3dis.classes import CLASSES
+from s2r_bench.data.s3dis.layout import layout_of
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.base import HoldsLabelledRooms, HoldsObjects
 from s2r_bench.worlds.mini import MiniWorld
-from s2r_bench.worlds.s3dis import layout_of
 from s2r_tasks._segment.options import SegmentOptions
 from s2r_tasks.segment import Segment
 

@@ -26,12 +26,12 @@ def check(source: Path) -> list[Finding]:
         DataError: none is.
     """
     pairs, objects = _forms(source)
-    disco = (source / "occ_data").is_dir()
+    disco = _disco_root(source)
     if not (pairs or objects or disco):
         raise DataError(f"{source} holds nothing of LASA: {EXPECTED}")
     found = check_pairs(depth_tree(source)) if pairs else []
     found += check_objects(raw_tree(source)) if objects else []
-    found += check_disco(source) if disco else []
+    found += check_disco(disco) if disco else []
     return sorted(found, key=lambda finding: finding.severity)
 
 
@@ -45,11 +45,7 @@ def prepare(
     """
     pairs, objects = _forms(source)
     if not (pairs or objects):
-        told = (
-            "DisCo's arrays are read where they are, nothing is prepared"
-            if (source / "occ_data").is_dir()
-            else EXPECTED
-        )
+        told = "DisCo's arrays are read where they are, nothing is prepared" if _disco_root(source) else EXPECTED
         raise DataError(f"{source} holds neither pairs nor raw scenes of LASA: {told}")
     facts: dict[str, Any] = {}
     if pairs:
@@ -60,6 +56,16 @@ def prepare(
         lost = prepare_rooms(source, out, progress)
         facts |= {"rooms": len(list((out / ROOMS).glob("*.ply"))), "rooms_left_out": lost}
     return facts
+
+
+def reads_as_it_is(source: Path) -> bool:
+    """Whether a source needs no unpacking: all but DisCo's arrays in an archive, which are read from a folder."""
+    return not source.is_file() or not any("occ_data/" in name for name in read_tree(source, (".lst",)))
+
+
+def _disco_root(source: Path) -> Path | None:
+    """The folder with occ_data: `source`, or `data` in it, as DisCo's own is called."""
+    return next((place for place in (source, source / "data") if (place / "occ_data").is_dir()), None)
 
 
 def _forms(source: Path) -> tuple[bool, bool]:

@@ -13,8 +13,7 @@ Layout = Literal["raw", "pointcept", "archive"]
 
 def layout_of(folder: Path) -> Layout | None:
     """In which layout a folder holds rooms of S3DIS; None where it holds none."""
-    if any((folder / name).is_dir() for name in FOLDERS):
-        folder = next(folder / name for name in FOLDERS if (folder / name).is_dir())
+    folder = root_of(folder)
     if any(any((folder / place).glob("ply_data_all_*.h5")) for place in (FOLDER, ".")):
         return "archive"
     for area in AREAS:
@@ -26,7 +25,11 @@ def layout_of(folder: Path) -> Layout | None:
     return None
 
 
+def root_of(folder: Path) -> Path:
+    """The folder with the areas: `folder`, or the one in it that is given out."""
+    return next((folder / name for name in FOLDERS if (folder / name).is_dir()), folder)
+
+
 def areas_in(folder: Path) -> tuple[int, ...]:
     """The areas that a folder of rooms holds."""
-    base = next((folder / name for name in FOLDERS if (folder / name).is_dir()), folder)
-    return tuple(area for area in AREAS if (base / f"Area_{area}").is_dir())
+    return tuple(area for area in AREAS if (root_of(folder) / f"Area_{area}").is_dir())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2r_bench import workers
 from s2r_bench.data.adopt import link
@@ -19,11 +20,11 @@ from s2r_bench.data.claim import claim, release
 from s2r_bench.data.pairing import Progress
 from s2r_bench.data.s3dis.archive import FOLDER, POINTS, BlockArchive
 from s2r_bench.data.s3dis.classes import AREAS, ROOMS, area_of
-from s2r_bench.data.s3dis.layout import Layout, areas_in, layout_of
+from s2r_bench.data.s3dis.layout import Layout, areas_in, layout_of, root_of
 from s2r_bench.data.s3dis.pointcept import FILES, pointcept_rooms, read_pointcept_room
 from s2r_bench.data.s3dis.raw import raw_rooms, read_raw_room
 from s2r_bench.errors import DataError
-from s2r_bench.files import whole, write_json
+from s2r_bench.files import read_json, whole, write_json
 
 CONTENTS = "contents.json"
 CHUNK = 32  # rooms handed to the processes at a time
@@ -117,9 +118,7 @@ def _written(room: tuple[str, Path], out: Path, layout: Layout) -> list[str]:
     target = out / f"Area_{area_of(name)}" / folder.name
     notes = target / "notes.json"  # written last
     if notes.is_file():
-        import json
-
-        return [str(line) for line in json.loads(notes.read_text(encoding="utf-8"))["notes"]]
+        return [str(line) for line in read_json(notes)["notes"]]
     if layout == "pointcept":
         read_pointcept_room(folder)
         for file in FILES:
@@ -128,17 +127,14 @@ def _written(room: tuple[str, Path], out: Path, layout: Layout) -> list[str]:
         return []
     found = read_raw_room(folder)
     assert found.colours is not None
-    arrays = (
-        found.points.astype(np.float32),
-        found.colours,
-        found.labels.astype(np.int16),
-        found.instances.astype(np.int16),
-    )
+    labels, instances = found.labels.astype(np.int16), found.instances.astype(np.int16)
+    arrays: list[NDArray[Any]] = [found.points.astype(np.float32), found.colours, labels, instances]
     for file, array in zip(FILES, arrays, strict=True):
         with whole(target / f"{file}.npy") as part, part.open("wb") as stream:
             np.save(stream, array)
-    write_json(notes, {"notes": list(found.notes)})
-    return list(found.notes)
+    mended = [note.replace(f"{folder.parent.parent}/", "") for note in found.notes]
+    write_json(notes, {"notes": mended})
+    return mended
 
 
 def _adopted(source: Path, out: Path, tell: Progress) -> dict[str, Any]:
@@ -159,7 +155,9 @@ def _rooms_wrong(source: Path, layout: Layout) -> Iterator[Finding]:
     there = areas_in(source)
     for area in AREAS:
         if area not in there:
-            yield warning(source / f"Area_{area}", "the area is missing", "world.rooms.complete=false reads a part")
+            yield warning(
+                root_of(source) / f"Area_{area}", "the area is missing", "world.rooms.complete=false reads a part"
+            )
             continue
         try:
             rooms = LISTED[layout](source, areas=(area,), published=False)
@@ -214,7 +212,7 @@ def _points_of(source: Path) -> int:
     for path in sorted(folder.glob("ply_data_all_*.h5")):
         try:
             with h5py.File(path, "r", locking=False) as file:
-                shape = getattr(file.get("data"), "shape", ())
+                shape: tuple[int, ...] = getattr(file.get("data"), "shape", ())
         except OSError:
             continue
         if len(shape) == 3:
