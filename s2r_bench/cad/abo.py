@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from s2r_bench.cad.categories import category_of
-from s2r_bench.cad.published import Entry, StoredFile, stored_files
+from s2r_bench.cad.published import Entry, StoredFile, empty_files, stored_files, with_content
 from s2r_bench.data.checks.finding import Finding, error, warning
 from s2r_bench.errors import DataError
 
@@ -78,12 +78,12 @@ def check(source: Path) -> list[Finding]:
     if unknown:
         message = f"{len(unknown)} models have no product type, such as {unknown[0]}"
         findings.append(warning(source / "listings" / "metadata", message, "They count as other furniture"))
-    findings += _sizes_wrong(source, rows)
+    findings += [*empty_files(entries(source)), *_sizes_wrong(source, rows)]
     return sorted(findings, key=lambda finding: finding.severity)
 
 
 def _sizes_wrong(source: Path, rows: dict[str, dict[str, str]]) -> Iterator[Finding]:
-    every = entries(source)
+    every = with_content(entries(source))
     for entry in every[:: max(1, len(every) // SAMPLE)]:
         row = rows[entry.id]
         try:

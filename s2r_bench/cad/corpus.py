@@ -14,12 +14,8 @@ from s2r_bench.errors import DataError, UsageError
 from s2r_bench.types import CATEGORIES, CadModel
 
 SAMPLE = 16  # files looked at to guess the unit of a corpus
-PUBLISHED = (
-    shapenet,
-    abo,
-    future3d,
-    modelnet40_corpus,
-)  # corpora that say themselves what and how large their models are
+# corpora that say themselves what and how large their models are
+PUBLISHED = (shapenet, abo, future3d, modelnet40_corpus)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from s2r_bench.cad.categories import category_of
 from s2r_bench.cad.frame import longest_side
-from s2r_bench.cad.published import Entry, StoredFile, stored_files
+from s2r_bench.cad.published import Entry, StoredFile, empty_files, stored_files, with_content
 from s2r_bench.data.checks.finding import Finding, error, warning
 from s2r_bench.errors import DataError
 
@@ -68,7 +68,8 @@ def check(source: Path) -> list[Finding]:
     for name in sorted(meshes.keys() - info.keys()):
         findings.append(warning(meshes[name], "model_info.json does not name it", "It is left out"))
     sides = []
-    every = entries(source)
+    findings += empty_files(entries(source))
+    every = with_content(entries(source))
     for entry in every[:: max(1, len(every) // SAMPLE)]:
         try:
             sides.append(longest_side(entry.model().mesh))

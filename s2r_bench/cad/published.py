@@ -90,17 +90,30 @@ class Entry:
 
 def meshes_wrong(entries: Sequence[Entry]) -> Iterator[Finding]:
     """Files without content, and of a sample those that cannot be read."""
-    empty = {entry.id for entry in entries if not entry.file.member and entry.file.path.stat().st_size == 0}
-    step = max(1, len(entries) // SAMPLE)
-    for at, entry in enumerate(entries):
-        if entry.id in empty:
+    yield from empty_files(entries)
+    full = with_content(entries)
+    for entry in full[:: max(1, len(full) // SAMPLE)]:
+        try:
+            entry.model()
+        except DataError as wrong:
+            said = str(wrong).removeprefix(f"{entry.file}").lstrip(": ")
+            yield error(entry.file, said, "Unpack it again; it is left out when it is prepared")
+
+
+def empty_files(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Files without content; those within zips are not looked at."""
+    for entry in entries:
+        if _is_empty(entry.file):
             yield error(entry.file, "it is empty (0 bytes)", "Unpack it again; it is left out when it is prepared")
-        elif at % step == 0:
-            try:
-                entry.model()
-            except DataError as wrong:
-                said = str(wrong).removeprefix(f"{entry.file}").lstrip(": ")
-                yield error(entry.file, said, "Unpack it again; it is left out when it is prepared")
+
+
+def with_content(entries: Sequence[Entry]) -> list[Entry]:
+    """The others."""
+    return [entry for entry in entries if not _is_empty(entry.file)]
+
+
+def _is_empty(file: StoredFile) -> bool:
+    return not file.member and file.path.stat().st_size == 0
 
 
 def stored_files(source: Path, wanted: Callable[[str], bool]) -> dict[str, StoredFile]:

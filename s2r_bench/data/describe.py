@@ -28,6 +28,8 @@ def described(path: Path) -> Told:
         return _told(path, SETS["scanobjectnn"].describe(path))
     if layout_of(path) is not None:
         return _told(path, SETS["s3dis"].describe(path))
+    if (path / "objects" / "index.csv").is_file():  # of LASA, without its pairs
+        return _models(path / "objects")
     if (path / "occ_data").is_dir():
         return _told(path, describe_disco(path))
     return _models(path)

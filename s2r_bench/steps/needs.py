@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from s2r_bench.config import DataNeed, Named, SuiteConfig
 from s2r_bench.data.catalogue import DataSet, find
+from s2r_bench.data.claim import WORK
 from s2r_bench.errors import DataError
 from s2r_bench.worlds.base import WORLDS
 
@@ -97,9 +98,11 @@ def place_of(home: Path, name: str) -> Path:
 
 
 def is_here(known: DataSet, place: Path) -> bool:
-    """Whether a data set lies at a place, by the files that tell its layout; none is read."""
+    """Whether a data set lies at a place, by the files that tell its layout; none is read, nor one half prepared."""
     if known.name == "mini":
         return True
+    if (place / WORK).is_dir():
+        return False
     if known.name == "s3dis":
         from s2r_bench.data.s3dis.layout import layout_of
 

@@ -28,7 +28,7 @@ def run(cli_here, home, written):
     home.symlink_to(written)
 
     def words(name, *more):
-        sizes = ("--preset", "smoke", "--seeds", "1", "--set", "max_steps=2")
+        sizes = ("--preset", "smoke", "--seeds", "1", "--set", "max_steps=2", "--set", "world.step=3")
         code, out, err = cli_here("run", name, *sizes, *more, "--json")
         document = json.loads(out) if out else {}
         rounds = document.get("rounds", [document])

@@ -49,11 +49,11 @@ def exported(path: Path, mesh: Mesh) -> None:
 
 
 def write_shapenet(root: Path) -> Path:
-    """SYNSET/MODEL/models/model_normalized.obj."""
+    """Chairs of version 2: SYNSET/MODEL/models/model_normalized.obj; tables of version 1: SYNSET/MODEL/model.obj."""
     for category, synset in SYNSETS.items():
         for number in range(2):
-            place = root / synset / f"{category}{number}" / "models" / "model_normalized.obj"
-            exported(place, of_category(category, number))
+            name = "models/model_normalized.obj" if category == "chair" else "model.obj"
+            exported(root / synset / f"{category}{number}" / name, of_category(category, number))
     return root
 
 

@@ -18,6 +18,7 @@ from rgbd_trees import write_arkitscenes, write_bop
 
 from s2r_bench.cad import read_models
 from s2r_bench.cad.published import USUAL_M
+from s2r_bench.data.catalogue import find
 from s2r_bench.data.describe import described
 from s2r_bench.data.prepare import prepare
 from s2r_bench.data.s3dis.pointcept import read_pointcept_room
@@ -26,6 +27,7 @@ from s2r_bench.data.scanobjectnn import read_scanobjectnn
 from s2r_bench.data.sets import SETS
 from s2r_bench.errors import DataError
 from s2r_bench.files import sha256
+from s2r_bench.steps.needs import is_here
 
 WRITERS = {
     "modelnet40": write_modelnet,
@@ -357,11 +359,15 @@ def test_a_killed_preparation_goes_on_and_ends_in_the_same_files(tmp_path, name)
     }
     assert half
     assert (out / ".work").is_dir()
+    known = find(name)
+    assert known is not None
+    assert not is_here(known, out)
     time.sleep(0.02)
     prepare(name, source, tmp_path / "killed")
     assert {path: path.stat().st_mtime_ns for path in half} == half  # what was whole was not written again
     prepare(name, source, tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole" / "data" / name)
+    assert is_here(known, out)
 
 
 # LASA's other halves
