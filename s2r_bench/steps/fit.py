@@ -56,9 +56,14 @@ class FitJob:
             preset=self.world.preset,
             protocol="train/1",
             seed=self.seed,
-            options={"method": options, "steps": self.budget.steps, "world": self.world_options},
+            options={"method": options, "steps": self.budget.steps, "world": self._of_pairs()},
             inputs={"pairs": self.world.pairs("train").digest, "code": self.method.code},
         )
+
+    def _of_pairs(self) -> dict[str, Any]:
+        """The world's options without those that its pairs do not depend on, where it names some (`beside_pairs`)."""
+        beside: frozenset[str] = getattr(self.world, "beside_pairs", frozenset())
+        return {name: value for name, value in self.world_options.items() if name.partition(".")[0] not in beside}
 
 
 def fit(job: FitJob, store: Store, *, overwrite: Overwrite = "failed", config: dict[str, Any] | None = None) -> Path:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class LasaWorld(PairFolderWorld):
 
     kept_back_why: str = WHY
     rooms_sensor: str = SENSOR
+    beside_pairs: ClassVar[frozenset[str]] = frozenset({"cads", "rooms"})  # one fit serves tasks that differ in these
 
     def __init__(self, folder: Path, preset: str, home: Path, options: LasaOptions) -> None:
         """Read the cameras file, and the published lists where they are asked for.

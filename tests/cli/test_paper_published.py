@@ -78,3 +78,10 @@ def test_rooms_are_segmented(run):
     assert {arm for _, arm in found} == {"random-init", "no-sim", "ours"}
     for cell in found.values():
         assert 0 <= figures(cell)["miou_pooled"] <= 1
+
+
+def test_suites_share_their_fits(run, written):
+    for name, more in (("paper-cls", ["--set", "task.published=false"]), ("paper-seg", SEGMENT)):
+        assert run(name, "-m", "sd", *more)[0] == 0
+    fits = [json.loads(path.read_text())["method"] for path in (written / "runs" / "train").rglob("simulator.json")]
+    assert fits.count("sd") == 1

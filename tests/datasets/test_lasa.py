@@ -18,6 +18,8 @@ from s2r_bench.data.sets import SETS
 from s2r_bench.data.verify import verify_pairs
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.geometry.points import world_points
+from s2r_bench.steps.fit import FitJob
+from s2r_bench.steps.methods import find
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.base import HoldsLabelledRooms, HoldsObjects, KeepsScenesBack
 from s2r_bench.worlds.pair_folder import read_cameras, read_depth
@@ -352,6 +354,19 @@ def test_a_corpus_model_is_seen_by_borrowed_cameras(home, tmp_path) -> None:
         world.captured_views([model], 3, [0])
     with pytest.raises(DataError, match="no CAD corpus"):
         open_world("lasa", home=home).objects("corpus")
+
+
+def test_one_fit_serves_tasks_with_other_cads_and_rooms(home, tmp_path) -> None:
+    def key(**options) -> str:
+        world = open_world("lasa", home=home, options=options)
+        return FitJob(found, world, found.options("tiny", {}), world_options=options).spec.key
+
+    found = find("gaussian-binned")
+    first = key(split="clean")
+    assert key(split="clean", cads=str(tmp_path)) == first
+    assert key(split="clean", rooms={"path": str(tmp_path)}, **{"rooms.complete": False}) == first
+    assert key(split="published") != first
+    assert key(split="clean", step=2) != first
 
 
 def test_its_labelled_rooms_are_those_of_s3dis(home, tmp_path, monkeypatch) -> None:
