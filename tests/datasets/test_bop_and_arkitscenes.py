@@ -90,8 +90,9 @@ def test_a_wrong_depth_scale_and_stray_files_of_bop(tmp_path) -> None:
     for path in root.rglob("scene_camera.json"):
         _edit(path, lambda fields: [camera.update(depth_scale=0.12) for camera in fields.values()])
     assert any("differ by" in one.message and one.severity == "error" for one in SETS["bop"].check(root))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no captured scene"):
-        SETS["bop"].check(tmp_path)
+        SETS["bop"].check(tmp_path / "empty")
 
 
 def test_arkitscenes_becomes_pairs_of_its_videos(tmp_path) -> None:
