@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 
 from s2r_bench.data.clouds import CloudSplit, LabelledClouds
 from s2r_bench.data.images import ObjectImage
+from s2r_bench.data.ready import ReadyObject
 from s2r_bench.errors import UsageError
 from s2r_bench.seeds import FrameSeed
 from s2r_bench.simulator import PairSet
@@ -86,6 +87,22 @@ class HoldsObjects(Protocol):
         self, models: Sequence[CadModel], views: int, seeds: Sequence[int]
     ) -> list[tuple[DepthFrame, ...]]:
         """Captures of objects in their surroundings, in the same frames; one seed an object."""
+        ...
+
+
+@runtime_checkable
+class HoldsReadyObjects(HoldsObjects, Protocol):
+    """A world whose captured objects come as arrays: their models have empty meshes, and nobody has views of them."""
+
+    labels: str
+    """Whose labels they are, for records."""
+
+    def ready(self, model: CadModel) -> ReadyObject:
+        """The arrays of a captured object, read when asked for.
+
+        Raises:
+            DataError: it is none, or a file is missing or damaged.
+        """
         ...
 
 

@@ -47,10 +47,12 @@ class LasaOptions(PairWorldOptions):
     Attributes:
         split: "clean", or "published": the lists of `lasa_depth`, whose validation part then validates and tests.
         rooms: where S3DIS is, which the task `segment` labels.
+        preprocessed: DisCo's arrays, whose objects of LASA are then the captured ones (`s2r_bench.worlds.lasa_arrays`).
     """
 
     split: Literal["clean", "published"] = "clean"
     rooms: RoomsOptions = RoomsOptions()
+    preprocessed: Path | None = None
 
 
 class LasaWorld(PairFolderWorld):
@@ -61,7 +63,8 @@ class LasaWorld(PairFolderWorld):
 
     kept_back_why: str = WHY
     rooms_sensor: str = SENSOR
-    beside_pairs: ClassVar[frozenset[str]] = frozenset({"cads", "rooms"})  # one fit serves tasks that differ in these
+    # one fit serves tasks that differ in these
+    beside_pairs: ClassVar[frozenset[str]] = frozenset({"cads", "rooms", "preprocessed"})
 
     def __init__(self, folder: Path, preset: str, home: Path, options: LasaOptions) -> None:
         """Read the cameras file, and the published lists where they are asked for.
@@ -179,9 +182,9 @@ class LasaWorld(PairFolderWorld):
     def _key(self) -> str:
         lines = [
             f"{self.step} {code_of(sys.modules[__name__])}",
-            *_sizes(self.folder / "captured"),
-            *_sizes(self.folder / OBJECTS),
-            *(line for place in self._corpora for line in _sizes(place)),
+            *sizes_of(self.folder / "captured"),
+            *sizes_of(self.folder / OBJECTS),
+            *(line for place in self._corpora for line in sizes_of(place)),
         ]
         cameras = self._cameras.path.read_bytes()
         return content_digest(cameras, "\n".join(lines).encode())
@@ -256,6 +259,10 @@ def open(*, preset: str, home: Path, options: Mapping[str, Any], folder: Path | 
             "(links on https://github.com/GAP-LAB-CUHK-SZ/stable-sim2real), and LASA's raw scenes (a form, "
             "https://github.com/GAP-LAB-CUHK-SZ/LASA) yourself, then: s2r-bench data prepare lasa --from PATH"
         )
+    if chosen.preprocessed is not None:
+        from s2r_bench.worlds.lasa_arrays import LasaArraysWorld
+
+        return LasaArraysWorld(place, preset, home, chosen, chosen.preprocessed)
     return LasaWorld(place, preset, home, chosen)
 
 
@@ -296,7 +303,8 @@ def _time(entry: FrameEntry) -> tuple[int, str]:
     return int(number) if number.isdigit() else 0, entry.name
 
 
-def _sizes(folder: Path) -> list[str]:
+def sizes_of(folder: Path) -> list[str]:
+    """Names and sizes of the files below a folder, or of a file."""
     if folder.is_file():
         return [f"{folder.name} {folder.stat().st_size}"]
     return sorted(

@@ -3,7 +3,8 @@
 Protocol recon/1
   Data: the world's CAD corpus, and captured objects for training and test; no object is in two of them. Each object is
   seen from an arc of views; the views are fused, cut out by the CAD's box (1.2 times as long, nothing below 1.5 cm),
-  and moved into the object frame, where the CAD's longest side spans [-1, 1].
+  and moved into the object frame, where the CAD's longest side spans [-1, 1]. Where captured objects come as arrays
+  (`HoldsReadyObjects`), their scan, labels and surface are the stored ones, and the record's inputs say so (`labels`).
   Pretraining: `sim_fraction` of each category's corpus objects, chosen by the hash of their ids, have clouds of the
   arm's simulated views; the others have clean clouds. Every cloud of every arm is perturbed alike (DisCo: clusters
   dropped with probability 0.5, jitter 0.02). The arm `no-sim` simulates nothing: all its clouds are clean.
@@ -31,7 +32,7 @@ from s2r_bench.errors import UsageError
 from s2r_bench.options import Options
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm, MetricInfo, Task, TaskResult
-from s2r_bench.worlds.base import HoldsObjects, World
+from s2r_bench.worlds.base import HoldsObjects, HoldsReadyObjects, World
 from s2r_tasks._recon.options import ReconOptions
 from s2r_tasks._recon.trivial import NAMES
 
@@ -63,8 +64,10 @@ class Recon:
         self.options = options
 
     def inputs(self, world: World) -> dict[str, str]:
-        """The world's key, with which objects and captures go; where the network is made for images, what it sees."""
+        """The world's key, with which objects and captures go; whose labels came with objects; images, if looked at."""
         found = {"objects": _objects_of(world).key}
+        if isinstance(world, HoldsReadyObjects):
+            found["labels"] = world.labels
         if self.options.denoiser.images.views:
             from s2r_tasks._recon.images import seen_as
 
@@ -87,7 +90,13 @@ class Recon:
 
         if arm.simulate is None and arm.name not in self.references:
             raise UsageError(f"{arm.name!r} has no simulator; recon's own arms are: {', '.join(self.references)}")
-        pipeline = Pipeline(self.options, _objects_of(world), shelf or Shelf(workdir / "shelf"), arm.device)
+        shelf = shelf or Shelf(workdir / "shelf")
+        if isinstance(world, HoldsReadyObjects):
+            from s2r_tasks._recon.ready import ReadyPipeline
+
+            pipeline: Pipeline = ReadyPipeline(self.options, world, shelf, arm.device)
+        else:
+            pipeline = Pipeline(self.options, _objects_of(world), shelf, arm.device)
         return pipeline.trivial(arm.name, workdir) if arm.simulate is None else pipeline.scored(arm, seed, workdir)
 
 

@@ -8,12 +8,13 @@ ROOT/other_data/CATEGORY/5_partial_points/MODEL/lowres_partial_points_0.ply   LA
 ROOT/other_data/CATEGORY/5_partial_points/MODEL/partial_points_0.ply          synthetic
 
 CATEGORY is arkit_chair, future_sofa, ABO_bed, or a ShapeNet synset. All coordinates are those of the object frame,
-whose longest side spans [-1, 1]. Images, their features and cached latents are not read.
+whose longest side spans [-1, 1]; LASA's are a mirror image (`s2r_bench.data.lasa.captured` undoes it). Images, their
+features and cached latents are not read.
 """
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -96,8 +97,14 @@ def disco_ids(root: Path, folder: str, split: DiscoSplit) -> list[str]:
     return [line.removesuffix(".npz") for line in listed(root / "occ_data" / folder / f"{split}.lst")]
 
 
-def read_disco_object(root: Path, folder: str, model: str) -> DiscoObject:
+def read_disco_object(root: Path, folder: str, model: str, clouds: Collection[str] | None = None) -> DiscoObject:
     """One object.
+
+    Args:
+        root: holds occ_data and other_data.
+        folder: CATEGORY.
+        model: its id.
+        clouds: names of the partial clouds that are read, all of which must be there; None: whatever there is.
 
     Raises:
         DataError: a file is missing or damaged, or holds other arrays; the message names it.
@@ -112,7 +119,9 @@ def read_disco_object(root: Path, folder: str, model: str) -> DiscoObject:
     other = root / "other_data" / folder
     path = other / "4_pointcloud" / f"{model}.npz"
     surface = _cloud(_arrays(path, ("points",))["points"], path)
-    partial = {path.stem: _ply(path) * scale for path in _partial_files(other / "5_partial_points" / model)}
+    scans = other / "5_partial_points" / model
+    files = _partial_files(scans) if clouds is None else [scans / f"{name}.ply" for name in clouds]
+    partial = {path.stem: _ply(path) * scale for path in files}
     return DiscoObject(
         model,
         folder,
@@ -271,6 +280,8 @@ def _partial_files(folder: Path) -> list[Path]:
 def _ply(path: Path) -> Points:
     import trimesh
 
+    if not path.is_file():
+        raise DataError(f"{path} is missing")
     try:
         loaded: Any = trimesh.load(io.BytesIO(path.read_bytes()), file_type="ply", process=False)
         return _cloud(np.asarray(loaded.vertices), path)
