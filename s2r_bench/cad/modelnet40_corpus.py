@@ -20,9 +20,9 @@ SPLITS: tuple[MeshSplit, ...] = ("train", "test")
 
 
 def is_here(source: Path) -> bool:
-    """Whether a path holds ModelNet40; folders are looked at, not searched."""
+    """Whether a path holds ModelNet40, some class in both splits; folders are looked at, not searched."""
     return any(
-        next((place / name / "train").glob(f"{name}_*.off"), None) is not None
+        (place / name / "test").is_dir() and next((place / name / "train").glob(f"{name}_*.off"), None) is not None
         for place in (source, source / "ModelNet40")
         for name in CLASSES
     )
