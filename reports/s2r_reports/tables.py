@@ -33,6 +33,11 @@ class Grid:
     sections: Mapping[int, str] = field(default_factory=dict)
     folded: bool = False
 
+    @property
+    def square(self) -> bool:
+        """Whether rows and columns name the same arms: turned, such a table would say the opposite of its title."""
+        return self.head[1:] == tuple(row[0] for row in self.rows)
+
     def transposed(self) -> "Grid":
         """Rows and columns exchanged; the first column becomes the head. Sections have no place in it."""
         every = [self.head, *self.rows]
@@ -65,7 +70,9 @@ def grids(summary: Summary) -> list[Grid]:
     if len(gap.contenders(summary)) > 1 and gap.judged(summary):
         tables.append(_pairwise(summary))
     tables.append(_runs(summary))
-    return [table.transposed() if len(summary.arms) > MAX_ARM_COLUMNS else table for table in tables]
+    if len(summary.arms) <= MAX_ARM_COLUMNS:
+        return tables
+    return [table if table.square else table.transposed() for table in tables]
 
 
 def label(info: MetricInfo) -> str:

@@ -205,6 +205,10 @@ def test_many_arms_become_rows(made: ModuleType) -> None:
     grid = tables.grids(found)[0]
     assert [row[0] for row in grid.rows] == [f"arm{number}" for number in range(10)]
     assert "residual W1, all pixels (mm) ↓" in grid.head
+    pairs = next(grid for grid in tables.grids(found) if "arm of the row is better" in grid.title)
+    better = next(row for row in pairs.rows if row[0] == "arm0")
+    worse = next(row for row in pairs.rows if row[0] == "arm9")
+    assert (better[pairs.head.index("arm9")], worse[pairs.head.index("arm0")]) == ("2 of 3", "1 of 3")
 
 
 def test_transposing_keeps_bold_cells() -> None:
