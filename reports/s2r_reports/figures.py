@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from s2r_bench.files import whole
 from s2r_reports.plots import marks
+from s2r_reports.summary import CAPTURED, leading
 from s2r_reports.views import Clouds, Map, View
 
 if TYPE_CHECKING:
@@ -100,14 +101,14 @@ def curves(
     figure = Figure(figsize=(4.6 * columns, 3.1 * rows), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=11)
     ink = rcParams["text.color"]
-    signs = marks(list(dict.fromkeys(name for lines in panels.values() for name in lines if name != "captured")))
+    signs = marks(list(dict.fromkeys(name for lines in panels.values() for name in lines if name != CAPTURED)))
     handles: dict[str, Any] = {}
     for place, (panel, lines) in enumerate(panels.items()):
         axis = figure.add_subplot(rows, columns, place + 1)
-        bins = sorted({name for line in lines.values() for name in line}, key=_leading)
+        bins = sorted({name for line in lines.values() for name in line}, key=leading)
         for name, line in lines.items():
             style: dict[str, Any] = {"color": palette.get(name, ink), "marker": signs.get(name, "")}
-            if name == "captured":
+            if name == CAPTURED:
                 style |= {"color": ink, "linestyle": "--", "zorder": 5}
             places = [bins.index(label) for label in bins if label in line]
             (handles[name],) = axis.plot(places, [line[bins[at]] for at in places], markersize=4, lw=1.4, **style)
@@ -137,11 +138,6 @@ def residual_limit(views: Sequence[View]) -> float:
     every = np.concatenate([view.residual(view.captured).ravel() for view in views])
     known = np.abs(every[np.isfinite(every)])
     return float(max(np.quantile(known, 0.98), 0.005)) if len(known) else 0.05
-
-
-def _leading(label: str) -> float:
-    number = label.replace("-", " ").split()[0]
-    return float(number) if number.replace(".", "").isdigit() else 0.0
 
 
 def _figure(columns: int, rows: float, views: Sequence[View]) -> "Figure":

@@ -3,19 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from s2r_reports import figures, gap, plots, rooms, scenes
-from s2r_reports.frames import Entry, arm_names, long_frame
+from s2r_reports.frames import Entry, arm_names
 from s2r_reports.scenes import Blobs, Scene
 from s2r_reports.shapes import Reconstruction, draw_reconstructions, kept_reconstructions
 from s2r_reports.summary import Summary, metrics_of
 from s2r_reports.views import Clouds, View, kept_clouds, kept_views
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-BY_BIN = ("w1_range", "bias_range", "spread_range", "std_range", "spread_angle", "autocorrelation")
 
 
 @dataclass(frozen=True)
@@ -124,7 +118,7 @@ def _views(
         arms = {arm: some[min(1, len(some) - 1)] for arm, some in views.items()}
         path = figures.overview(about, arms, clouds, _file(prefix, "overview"))
         drawn.still = Picture(f"All arms, one view: {about}", path)
-    panels = _panels(long_frame(entries), summary)
+    panels = _panels(summary)
     if panels:
 
         def bins(path: Path) -> Path:
@@ -176,26 +170,12 @@ def _shapes(entries: Sequence[Entry], arms: Sequence[str]) -> dict[str, dict[str
     return {arm: some for arm, some in found.items() if some}
 
 
-def _panels(frame: "pd.DataFrame", summary: Summary) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+def _panels(summary: Summary) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
     """Panel -> arm -> bin -> shown value, for the figures that are taken by bin."""
     known, _ = metrics_of(summary.facts["task"])
     panels: dict[str, dict[str, dict[str, float]]] = {}
-    for metric in BY_BIN:
-        if metric not in known:
-            continue
+    for (arm, metric, name), cell in summary.bins.items():
         info = known[metric]
-        lines = {arm: _line(frame, arm, metric, info.scale) for arm in summary.arms}
-        judged = [arm for arm in summary.arms if arm not in summary.references] or list(summary.arms)
-        # the reference arm "ceiling" may answer half of the views only: its captured side is not the whole one; and an
-        # arm that makes clouds has no such figures
-        told = (_line(frame, arm, f"captured_{metric}", info.scale) for arm in judged)
-        lines["captured"] = next((line for line in told if line), {})
-        kept = {name: line for name, line in lines.items() if line}
-        if kept:
-            panels[f"{info.title} ({info.unit})" if info.unit else info.title] = kept
+        title = f"{info.title} ({info.unit})" if info.unit else info.title
+        panels.setdefault(title, {}).setdefault(arm, {})[name] = cell.interval.mean * info.scale
     return panels
-
-
-def _line(frame: "pd.DataFrame", arm: str, metric: str, scale: float) -> dict[str, float]:
-    rows = frame[(frame["arm"] == arm) & (frame["metric"] == metric) & (frame["category"] != "")]
-    return {str(name): float(value) * scale for name, value in rows.groupby("category")["value"].mean().items()}

@@ -4,8 +4,10 @@ A run's figure is the mean over its rows (samples, bins); an arm's is the mean o
 uses these rules; nothing of it is stored.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,9 @@ HIDDEN = "described"
 LEAST_GAP = 0.05  # of the first anchor's figure: a smaller gap says nothing
 LAST = ("ceiling", "oracle")
 REFERENCES = ("floor", *LAST)  # of a task that is not installed here
+BY_BIN = ("w1_range", "bias_range", "spread_range", "std_range", "diversity", "spread_angle", "autocorrelation")
+"""Figures of the whole set that are taken by bin: of range, of incidence, of distance between pixels."""
+CAPTURED = "captured"
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ class Summary:
         judging: which figures count, and between which arms they are placed.
         gaps: (arm, metric) -> share of the anchors' gap that the arm closes, where figures are taken per sample.
         categories: (arm, metric, category) -> figure, where the task asks for it.
+        bins: (arm, metric, bin) -> figure, of `BY_BIN`; the arm `CAPTURED` is the captures' own figure.
         leads: (metric, category) -> how much better the second anchor is than the first, paired.
         over_base: (arm, metric) -> how much better the arm is than `judging.base`, paired.
         pairs: the same of any two arms, counted when asked for.
@@ -99,6 +105,7 @@ class Summary:
     judging: "Judging" = field(default_factory=lambda: Judging())
     gaps: Mapping[tuple[str, str], Interval] = field(default_factory=dict)
     categories: Mapping[tuple[str, str, str], Cell] = field(default_factory=dict)
+    bins: Mapping[tuple[str, str, str], Cell] = field(default_factory=dict)
     leads: Mapping[tuple[str, str], Interval] = field(default_factory=dict)
     over_base: Mapping[tuple[str, str], Interval] = field(default_factory=dict)
     pairs: Leads = field(default_factory=lambda: Leads({}, {}, {}, {}))
@@ -180,6 +187,7 @@ def _summary(every: Sequence[Entry]) -> Summary:
         judging=judging,
         gaps=_gaps(tables, arms, counted, judging.anchors),
         categories={key: _cell(table) for key, table in parts.items()},
+        bins=_bins(frame, arms, own, [metric for metric in BY_BIN if metric in known]),
         leads=_leads(parts, counted, judging.anchors),
         over_base=pairs.over(judging.base),
         pairs=pairs,
@@ -196,6 +204,37 @@ def _by_category(
         tables = {(arm, metric, category): table_of(part, arm, metric) for arm in arms for metric in metrics}
         found |= {key: table for key, table in tables.items() if table.size}
     return found
+
+
+def _bins(
+    frame: "pd.DataFrame", arms: Sequence[str], references: frozenset[str], metrics: Sequence[str]
+) -> dict[tuple[str, str, str], Cell]:
+    """(arm, metric, bin) -> figure; the captures' own stand with the arms that are compared, the same with each."""
+    wanted = [own for metric in metrics for own in (metric, f"captured_{metric}")]
+    rows = frame[frame["metric"].isin(wanted) & (frame["category"] != "")]
+    unscaled = {metric: MetricInfo(metric, "", 1, "none", HIDDEN) for metric in wanted}
+    cells = {key: _cell(table) for key, table in _by_category(rows, arms, unscaled).items()}
+    labels = sorted(rows["category"].unique(), key=leading)
+    judged = [arm for arm in arms if arm not in references] or arms
+    found: dict[tuple[str, str, str], Cell] = {}
+    for metric in metrics:
+        found |= {(a, metric, bin): cells[a, metric, bin] for a in arms for bin in labels if (a, metric, bin) in cells}
+        for bin in labels:
+            # the reference "ceiling" may answer half of the views only: its captured side is not the whole one
+            told = [cells[key] for arm in judged if (key := (arm, f"captured_{metric}", bin)) in cells]
+            if told:
+                found[CAPTURED, metric, bin] = told[0]
+    return found
+
+
+def leading(name: str) -> tuple[float, str]:
+    """A bin's place on its axis: the number that its name begins with, names without one last.
+
+    >>> sorted(["10 px", "2 px", "rest"], key=leading)
+    ['2 px', '10 px', 'rest']
+    """
+    number = re.match(r"-?[0-9.]+", name)
+    return (float(number.group()) if number else inf, name)
 
 
 def _gaps(

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from s2r_bench.task import MetricInfo
 from s2r_reports import gap
 from s2r_reports.statistics import Interval
-from s2r_reports.summary import Cell, Summary
+from s2r_reports.summary import CAPTURED, Cell, Summary, metrics_of
 
 ARROWS = {"lower": " ↓", "higher": " ↑", "target": " →", "none": ""}
 EMPTY = "-"
+AXES = {"m": "range", "px": "distance between pixels"}
+"""What the bins of a figure are of, by the unit in their names."""
 MAX_ARM_COLUMNS = 8
 """With more arms than this, arms become rows."""
 
@@ -63,6 +65,7 @@ def grids(summary: Summary) -> list[Grid]:
     groups = dict.fromkeys(info.group for info in summary.metrics.values())
     tables = [_figures(summary, group) for group in groups]
     tables += _categories(summary)
+    tables += _by_bin(summary)
     if summary.over_base:
         tables.append(_over_base(summary))
     if set(summary.judging.anchors) <= set(summary.arms) and gap.contenders(summary) and gap.judged(summary):
@@ -176,6 +179,22 @@ def _categories(summary: Summary) -> list[Grid]:
             rows.append((name, *cells, EMPTY if lead is None else cell_text(info, Cell(lead, 0, 0))))
         head = ("", *summary.arms, f"{high} over {low}")
         grids.append(Grid(f"{label(info)} by category", head, tuple(rows), folded=True))
+    return grids
+
+
+def _by_bin(summary: Summary) -> list[Grid]:
+    """For each figure that is taken by bin, a row a bin; last the captures' own."""
+    known, _ = metrics_of(summary.facts["task"])
+    grids = []
+    for metric in dict.fromkeys(metric for _, metric, _ in summary.bins):
+        names = list(dict.fromkeys(name for _, own, name in summary.bins if own == metric))
+        arms = [arm for arm in (*summary.arms, CAPTURED) if any((arm, metric, name) in summary.bins for name in names)]
+        rows = tuple(
+            (name, *(cell_text(known[metric], summary.bins.get((arm, metric, name))) for arm in arms)) for name in names
+        )
+        title = label(known[metric])
+        title = title if " by " in title else f"{title} by {AXES.get(names[0].rpartition(' ')[2], 'bin')}"
+        grids.append(Grid(title, ("", *arms), rows, folded=True))
     return grids
 
 

@@ -1,6 +1,7 @@
 """Numbers of the tables: averaging, intervals, boldness, gap closed, and what every table must state."""
 
 import csv
+import dataclasses
 import io
 import math
 from collections.abc import Sequence
@@ -50,6 +51,28 @@ def test_a_figure_is_the_mean_over_views_then_over_seeds(made: ModuleType) -> No
 def test_bins_are_averaged(made: ModuleType) -> None:
     found = summary_of(made.record("ours", w1=0.004))
     assert found.cells["ours", "spread_range_diff"].interval.mean == pytest.approx(0.005)
+
+
+def test_figures_by_bin_stand_in_tables_of_their_own(made: ModuleType) -> None:
+    found = summary_of(made.record("ours", 0), made.record("ours", 1), made.record("floor", 0), made.record("floor", 1))
+    grid = next(one for one in tables.grids(found) if one.title.startswith("robust spread by range"))
+    assert grid.head == ("", "floor", "ours", "captured")
+    assert [row[0] for row in grid.rows] == ["1.0-1.5 m", "1.5-2.0 m"]
+    assert [row[3] for row in grid.rows] == ["9.0", "9.0"]
+    assert grid.folded
+
+
+def test_spread_over_draws_by_range(made: ModuleType) -> None:
+    """Bins in the order of their axis, mean and Student's interval over the seeds that have the bin."""
+    every = []
+    for seed, near in enumerate((0.010, 0.012, 0.014)):
+        record = made.record("ours", seed)
+        draws = [("10.0-10.5 m", 0.02), ("0.5-1.0 m", near), *([("1.0-1.5 m", 0.01)] if seed else [])]
+        extra = tuple(Score("all", bin, "diversity", value) for bin, value in draws)
+        every.append(dataclasses.replace(record, scores=(*record.scores, *extra)))
+    grid = next(one for one in tables.grids(summary_of(*every)) if one.title.startswith("std over draws"))
+    assert grid.title == "std over draws (mm) by range"
+    assert grid.rows == (("0.5-1.0 m", "12.0 ±5.0"), ("1.0-1.5 m", "10.0"), ("10.0-10.5 m", "20.0"))
 
 
 def test_interval_of_one_run_over_the_whole_set_does_not_exist(made: ModuleType) -> None:
