@@ -110,6 +110,7 @@ class Pix2Pix:
         if not isinstance(options, Pix2PixOptions):
             raise TypeError(f"pix2pix takes Pix2PixOptions, not {type(options).__name__}")
         self.options: Pix2PixOptions = options
+        self.held_out: PairSet | None = None
         self.translator = Translator(
             "pix2pix",
             self._code,
@@ -118,6 +119,10 @@ class Pix2Pix:
             multiple=2**options.downs,
             device=device,
         )
+
+    def hold_out(self, pairs: PairSet) -> None:
+        """Pairs whose loss the training's curve tells."""
+        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train generator and discriminator on windows of the pairs."""
@@ -135,7 +140,16 @@ class Pix2Pix:
         weights = {"l1": options.l1, "validity": options.validity}
         game = PairedGame(generator, discriminator, **weights, residual=options.code.residual)
         result = played_on_pairs(
-            game, code, pairs, options.crop, options.train, budget, seed=seed, device=translator.device, workdir=workdir
+            game,
+            code,
+            pairs,
+            options.crop,
+            options.train,
+            budget,
+            seed=seed,
+            device=translator.device,
+            workdir=workdir,
+            held_out=self.held_out,
         )
         translator.use(generator)
         if options.code.calibrate:

@@ -1,5 +1,6 @@
 """CycleGAN and pix2pix: networks as published, losses, image pool, exact resume, seeded dropout."""
 
+import json
 import math
 from functools import partial
 
@@ -25,8 +26,9 @@ from s2r_baselines._gan.nets import (
 from s2r_baselines._gan.options import ImageOptions, MapOptions
 from s2r_baselines._gan.paired import PairedGame, sides_of
 from s2r_baselines._gan.pool import ImagePool
-from s2r_baselines._gan.translator import WEIGHTS, depth_correlation
+from s2r_baselines._gan.translator import NOTE, WEIGHTS, depth_correlation
 from s2r_baselines.cyclegan import CycleGan, CycleGanOptions
+from s2r_baselines.gigagan import GigaGan
 from s2r_baselines.pix2pix import Pix2Pix, Pix2PixOptions
 from s2r_bench.engine.checkpoint import latest_state
 from s2r_bench.errors import DataError, UsageError
@@ -433,6 +435,29 @@ def test_both_players_steps_and_networks_count(cls):
     assert report.seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("cls", "changes"),
+    [(CycleGan, {}), (Pix2Pix, {}), (Pix2Pix, {"norm": "batch", "train.batch": 4}), (GigaGan, {})],
+)
+def test_held_out_pairs_are_told_of_and_learned_from_by_nobody(cls, changes, tmp_path):
+    """Running statistics, pools, draws: whether the validation loss is taken changes no weight."""
+    reports = []
+    for name, held in (("alone", None), ("watched", MadePairs(partial(noisy_pair, missing=9)))):
+        simulator = cls(cls.options_type.preset("smoke", {"train.steps": 12, "train.log_every": 2, **changes}))
+        if held is not None:
+            simulator.hold_out(held)
+        reports.append(simulator.fit(Pairs(), Budget(), seed=0))
+        (tmp_path / name).mkdir()
+        simulator.save(tmp_path / name)
+    alone, watched = ((tmp_path / name / WEIGHTS).read_bytes() for name in ("alone", "watched"))
+    assert alone == watched
+    assert all("val_loss" not in row for row in reports[0].curve)
+    told = [row["val_loss"] for row in reports[1].curve]
+    assert len(told) == 3
+    assert len(set(told)) == 3  # of the weights as they are then
+    assert [{**row, "val_loss": 0} for row in reports[1].curve] == [{**row, "val_loss": 0} for row in reports[0].curve]
+
+
 class Killed(RuntimeError):
     pass
 
@@ -501,6 +526,14 @@ def test_pix2pix_learns_its_pairs():
     report = simulator.fit(Pairs(), Budget(), seed=0)
     assert report.curve[-1]["l1"] < 0.5 * report.curve[0]["l1"]
     assert simulator.diagnose(Pairs(), 0)["depth_correlation"] > 0.5
+
+
+def test_a_generator_of_an_earlier_version_is_refused(fitted, tmp_path):
+    fitted[Pix2Pix].save(tmp_path)
+    note = json.loads((tmp_path / NOTE).read_text())
+    (tmp_path / NOTE).write_text(json.dumps({name: value for name, value in note.items() if name != "format"}))
+    with pytest.raises(DataError, match="another version of pix2pix"):
+        Pix2Pix(fitted[Pix2Pix].options).load(tmp_path)
 
 
 def test_depth_turned_inside_out_is_told():
