@@ -86,6 +86,8 @@ class Task(Protocol):
     0 and 1 of the gap closed, floor and ceiling), `base` (the arm that all others should be better than, the lower
     anchor), `by_category` (show each category of samples, False) and `counted` (metric -> a function of the folders of
     two arms' runs that gives their difference, for figures that are no mean over samples).
+
+    A task may have `asked` (reference arm -> name of an option): that arm exists only where the option is set.
     """
 
     protocol: ClassVar[str]
@@ -101,6 +103,13 @@ class Task(Protocol):
         `shelf` keeps what several cells share (clean clouds, a pretrained network); nothing else is written.
         """
         ...
+
+
+def references_of(task: Task) -> tuple[str, ...]:
+    """The reference arms of a task with its options: those it always has, then those that a set option asks for."""
+    asked: Mapping[str, str] = getattr(task, "asked", {})
+    options = getattr(task, "options", None)
+    return (*task.references, *(arm for arm, option in asked.items() if getattr(options, option, None)))
 
 
 @runtime_checkable

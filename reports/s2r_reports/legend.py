@@ -22,6 +22,7 @@ REFERENCES = {
     "box": "the trivial answer: the category's mean box",
     "mean-shape": "the trivial answer: the category's mean shape",
     "random-init": "fresh weights, no pretraining: what the labels alone give",
+    "published": "a published checkpoint's encoder (task.published_weights), pretrained by others",
 }
 
 

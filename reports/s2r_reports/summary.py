@@ -120,13 +120,25 @@ def summaries(entries: Sequence[Entry]) -> list[Summary]:
 
 
 def metrics_of(task: str) -> tuple[Mapping[str, MetricInfo], tuple[str, ...]]:
-    """A task's metric descriptions and its reference arms; empty for a task that is not installed here."""
+    """A task's metric descriptions and its reference arms, also those that an option asks for (`s2r_bench.task`).
+
+    Of a task that is not installed here: none, and the usual ones.
+    """
     try:
         member = registry.module(registry.TASKS, task)
     except (UsageError, ImportError):
         return {}, REFERENCES
     cls = getattr(member, "task", None)
-    return getattr(cls, "metrics", {}), getattr(cls, "references", REFERENCES)
+    return getattr(cls, "metrics", {}), (*getattr(cls, "references", REFERENCES), *getattr(cls, "asked", {}))
+
+
+def asked_of(task: str) -> frozenset[str]:
+    """The reference arms that only an option brings: tables without them lack nothing."""
+    try:
+        cls = getattr(registry.module(registry.TASKS, task), "task", None)
+    except (UsageError, ImportError):
+        return frozenset()
+    return frozenset(getattr(cls, "asked", {}))
 
 
 def judging_of(task: str) -> Judging:
@@ -165,6 +177,8 @@ def _summary(every: Sequence[Entry]) -> Summary:
     tables = {key: table for key, table in tables.items() if table.size}
     judging = judging_of(entries[0].record.spec.task)
     own = frozenset(arm for arm in arms if arm in references)
+    asked = asked_of(entries[0].record.spec.task)
+    expected = [name for name in references if name not in asked]
     cells = {key: _cell(table) for key, table in tables.items()}
     for metric, info in scored.items():
         best = _sure_best(metric, info, [arm for arm in arms if arm not in own and arm not in judging.anchors], tables)
@@ -182,7 +196,7 @@ def _summary(every: Sequence[Entry]) -> Summary:
         cells=cells,
         failures={arm: sum(len(entry.record.failures) for entry in runs) for arm, runs in by_arm.items()},
         seeds={arm: len({entry.record.spec.seed for entry in runs}) for arm, runs in by_arm.items()},
-        notes=(*_notes(by_arm, references), *_mixed_devices(by_arm), *doubles),
+        notes=(*_notes(by_arm, expected), *_mixed_devices(by_arm), *doubles),
         costs={arm: _costs(runs) for arm, runs in by_arm.items()},
         judging=judging,
         gaps=_gaps(tables, arms, counted, judging.anchors),

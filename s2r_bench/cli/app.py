@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from s2r_bench import __version__
-from s2r_bench.cli import assets, compare, compute, help_, leaderboard, methods, model, study
+from s2r_bench.cli import assets, compare, compute, episodes, help_, leaderboard, methods, model, study
 from s2r_bench.cli.common import HELP, group
 
 app = typer.Typer(
@@ -38,7 +38,9 @@ compute.add_to(app)
 compare.add_to(app, group("results", "Stored results.", "Compare", app))
 leaderboard.add_to(group("leaderboard", "Entries of simulators that anybody can check, as a page.", "Compare", app))
 study.add_to(group("study", "The user study: who can tell simulated from captured?", "Compare", app))
-assets.add_data(group("data", "Data worlds and pair folders.", "Assets", app))
+data = group("data", "Data worlds and pair folders.", "Assets", app)
+assets.add_data(data)
+episodes.add_to(data)
 methods.add_to(group("methods", "Simulators: this package's, and your own.", "Assets", app))
 model.add_to(group("model", "Checkpoints of other codebases.", "Assets", app))
 help_.add_config(group("config", "Suite files: resolved, schema, template.", "Help", app))

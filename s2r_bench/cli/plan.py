@@ -31,9 +31,10 @@ def cells_without_data(config: SuiteConfig) -> list[Row]:
     from s2r_bench.steps.checkpoint import is_checkpoint
     from s2r_bench.steps.evaluate import open_task
     from s2r_bench.steps.methods import find
+    from s2r_bench.task import references_of
 
     task = open_task(config.task.name, config.preset, config.task.options)[0]
-    arms: list[tuple[str, bool]] = [(name, False) for name in (task.references if config.references else ())]
+    arms: list[tuple[str, bool]] = [(name, False) for name in (references_of(task) if config.references else ())]
     for named in config.methods:
         given = is_checkpoint(Path(named.name))
         arms.append((named.name, not given and find(named.name).trained))

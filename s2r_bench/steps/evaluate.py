@@ -22,7 +22,7 @@ from s2r_bench.steps.fit import FitJob, logged_to, ready, with_sensor
 from s2r_bench.steps.methods import Method, find, served
 from s2r_bench.steps.simulated import BATCH, CAPTURE_BATCH, Progress, SimulatedSet, unseen
 from s2r_bench.store import Cell, Overwrite, State, Store
-from s2r_bench.task import Arm, OwnData, Task
+from s2r_bench.task import Arm, OwnData, Task, references_of
 from s2r_bench.worlds.base import KeepsScenesBack, Split, World, is_made
 
 Status = Literal["done", "cached", "failed"]
@@ -116,7 +116,7 @@ class Grid:
         """
         self.request, self.store, self.progress = request, store, progress
         self.task, self._code = open_task(request.task, request.world.preset, request.task_options)
-        references = [Contender(name) for name in self.task.references] if request.references else []
+        references = [Contender(name) for name in references_of(self.task)] if request.references else []
         self.contenders = references + [self._contender(word) for word in request.methods]
 
     def __len__(self) -> int:

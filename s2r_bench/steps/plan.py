@@ -14,6 +14,7 @@ from s2r_bench.plan import Scope, Stored, Training
 from s2r_bench.steps.checkpoint import is_checkpoint
 from s2r_bench.steps.evaluate import open_task
 from s2r_bench.steps.methods import Method, find
+from s2r_bench.task import references_of
 from s2r_bench.timings import TIMINGS, Timing
 
 FOLDER = "_plans"
@@ -152,11 +153,9 @@ def _stored(module: Any, options: Any, facts: Mapping[str, int]) -> list[Stored]
 
 
 def _references(config: SuiteConfig) -> tuple[str, ...]:
-    return (
-        tuple(open_task(config.task.name, config.preset, config.task.options)[0].references)
-        if config.references
-        else ()
-    )
+    if not config.references:
+        return ()
+    return references_of(open_task(config.task.name, config.preset, config.task.options)[0])
 
 
 def _for_all(one: Training | Stored) -> bool:

@@ -13,6 +13,7 @@ Protocol classify/2
   scored after the last epoch; and a linear SVM on the frozen encoder's features (largest and mean over the points).
   Both from the same pretrained encoder.
   random-init: the same networks without pretraining, the task's own reference.
+  published: the same from a published checkpoint's encoder, where `published_weights` names one; nothing is pretrained.
   Figures: accuracy of each episode, so that arms are compared episode by episode. The best epoch by the queries, which
   the literature reports, is kept beside it where it is asked for (`finetune.watched`), and never judged.
   Not stated in the paper, options here: what half of the data means (objects), where queries come from, the learner.
@@ -25,10 +26,11 @@ from typing import ClassVar
 from s2r_bench.errors import UsageError
 from s2r_bench.options import Options
 from s2r_bench.shelf import Shelf
-from s2r_bench.task import Arm, MetricInfo, Task, TaskResult
+from s2r_bench.task import Arm, MetricInfo, Task, TaskResult, references_of
 from s2r_bench.worlds.base import HoldsObjects, World
 from s2r_tasks._classify.data import data_key, scored_scenes
 from s2r_tasks._classify.options import ClassifyOptions
+from s2r_tasks._occo.published_start import PUBLISHED, weights_key
 
 GROUP = "few-shot accuracy"
 LEARNED = "of the pretraining"
@@ -40,6 +42,7 @@ class Classify:
 
     protocol: ClassVar[str] = "classify/2"
     references: ClassVar[tuple[str, ...]] = ("random-init",)
+    asked: ClassVar[Mapping[str, str]] = {PUBLISHED: "published_weights"}
     judged: ClassVar[str] = GROUP
     anchors: ClassVar[tuple[str, str]] = ("no-sim", "oracle")
     base: ClassVar[str] = "random-init"
@@ -59,10 +62,16 @@ class Classify:
         self.options = options
 
     def inputs(self, world: World) -> dict[str, str]:
-        """The corpus' world, and what decides the scanned objects."""
+        """The corpus' world, what decides the scanned objects, and a checkpoint that is given.
+
+        Raises:
+            UsageError, DataError: one of them is not there.
+        """
         if not isinstance(world, HoldsObjects):
             raise UsageError(f"the world {world.name!r} has no CAD corpus with views to pretrain on; use mini")
-        return {"objects": world.key, "scans": data_key(world, self.options)}
+        weights = self.options.published_weights
+        given = {"published_weights": weights_key(weights)} if weights else {}
+        return {"objects": world.key, "scans": data_key(world, self.options), **given}
 
     def scenes(self, world: World) -> frozenset[str]:
         """The scenes in which the world's own scanned objects stand."""
@@ -77,9 +86,22 @@ class Classify:
         """
         from s2r_tasks._classify.pipeline import Pipeline
 
-        if arm.simulate is None and arm.name not in self.references:
-            raise UsageError(f"{arm.name!r} has no simulator; classify's own arms are: {', '.join(self.references)}")
+        own = references_of(self)
+        if arm.simulate is None and arm.name not in own:
+            raise UsageError(f"{arm.name!r} has no simulator; classify's own arms are: {', '.join(own)}")
         return Pipeline(self.options, world, shelf or Shelf(workdir / "shelf"), arm.device).scored(arm, seed, workdir)
+
+
+def export_episodes(chosen: Classify, world: World, out: Path) -> list[Path]:
+    """Write the task's episodes as Point-BERT's files below `out`; which files.
+
+    Raises:
+        UsageError: the world has no scanned objects.
+        DataError: too few objects, damaged data, or `out` holds other episodes.
+    """
+    from s2r_tasks._classify.export import export_episodes as write
+
+    return write(world, chosen.options, out)
 
 
 task: type[Task] = Classify

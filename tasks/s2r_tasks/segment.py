@@ -5,6 +5,7 @@ Protocol segment/1
   A fold tests on one area and learns from the others. Options may ask for some of the folds; records count them.
   Pretraining: OcCo completion with an encoder in the segmentation's form, on views of the world's CAD corpus, those of
   half of the objects simulated by the arm; the arm `no-sim` simulates nothing. `random-init` is not pretrained at all.
+  `published`, where `published_weights` names a checkpoint: its encoder, and nothing is pretrained.
   Transfer: the encoder's weights, of the first layer the columns of xyz; a report is kept, and less than 15 % of all
   weights is an error. (The released OcCo code copies 0.03 %.) The corpus' frame has y up, the rooms' z: the first
   layer's columns are turned.
@@ -28,9 +29,10 @@ from s2r_bench.data.s3dis.classes import CLASSES
 from s2r_bench.errors import UsageError
 from s2r_bench.options import Options
 from s2r_bench.shelf import Shelf
-from s2r_bench.task import Arm, MetricInfo, Task, TaskResult
+from s2r_bench.task import Arm, MetricInfo, Task, TaskResult, references_of
 from s2r_bench.types import CATEGORIES
 from s2r_bench.worlds.base import HoldsLabelledRooms, World
+from s2r_tasks._occo.published_start import PUBLISHED, weights_key
 from s2r_tasks._segment.options import SegmentOptions
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Segment:
 
     protocol: ClassVar[str] = "segment/1"
     references: ClassVar[tuple[str, ...]] = ("random-init",)
+    asked: ClassVar[Mapping[str, str]] = {PUBLISHED: "published_weights"}
     judged: ClassVar[str] = GROUP
     anchors: ClassVar[tuple[str, str]] = ("no-sim", "oracle")
     base: ClassVar[str] = "random-init"
@@ -75,8 +78,14 @@ class Segment:
         self.options = options
 
     def inputs(self, world: World) -> dict[str, str]:
-        """Keys of the rooms, and of the objects that are pretrained on."""
-        return {"rooms": _rooms_of(world).rooms_key, "objects": str(getattr(world, "key", ""))}
+        """Keys of the rooms, of the objects that are pretrained on, and of a checkpoint that is given.
+
+        Raises:
+            UsageError, DataError: one of them is not there.
+        """
+        weights = self.options.published_weights
+        given = {"published_weights": weights_key(weights)} if weights else {}
+        return {"rooms": _rooms_of(world).rooms_key, "objects": str(getattr(world, "key", "")), **given}
 
     def scenes(self, world: World) -> frozenset[str]:
         """The rooms that are tested on: all areas of the folds. No simulator learns from any."""
@@ -92,8 +101,9 @@ class Segment:
         """
         from s2r_tasks._segment.pipeline import Pipeline
 
-        if arm.simulate is None and arm.name not in self.references:
-            raise UsageError(f"{arm.name!r} has no simulator; segment's own arms are: {', '.join(self.references)}")
+        own = references_of(self)
+        if arm.simulate is None and arm.name not in own:
+            raise UsageError(f"{arm.name!r} has no simulator; segment's own arms are: {', '.join(own)}")
         return Pipeline(self.options, _rooms_of(world), shelf or Shelf(workdir / "shelf"), arm.device).scored(
             arm, seed, workdir
         )

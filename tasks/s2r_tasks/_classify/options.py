@@ -58,6 +58,8 @@ class ClassifyOptions(Options):
         episodes: folder of episodes in Point-BERT's files (`5way_10shot/0.pkl` ...) instead of drawn ones.
         scanobjectnn: folder of ScanObjectNN; empty: the world's own scanned objects. variant, fold: of it.
         published: whether its files must hold as many objects as the published ones.
+        published_weights: a published checkpoint (OcCo's, CrossPoint's ...) whose encoder starts the arm `published`;
+            empty: there is no such arm.
         normalise: "sphere": mean to the origin, farthest point to 0.5. "none": as stored (OcCo).
         learners: which are scored. svm_c: the SVM's C.
         networks, pretrain, finetune: see there.
@@ -74,6 +76,7 @@ class ClassifyOptions(Options):
     variant: str = "obj_bg"
     fold: str = "main_split"
     published: bool = True
+    published_weights: str = ""
     normalise: Literal["sphere", "none"] = "sphere"
     learners: tuple[Learner, ...] = ("finetune", "svm")
     svm_c: float = Field(1.0, gt=0)

@@ -26,10 +26,12 @@ from s2r_tasks._occo.data.episode_clouds import EpisodeClouds
 from s2r_tasks._occo.data.episode_list import NAME, episodes_for
 from s2r_tasks._occo.heads import Classifier
 from s2r_tasks._occo.pretraining import pretrained, pretrained_state, pretraining_facts
+from s2r_tasks._occo.published_start import PUBLISHED, published_start, weights_key, weights_name
 from s2r_tasks._occo.transfer import transfer
 
 RANDOM = "random-init"
 ARTIFACTS = "artifacts"
+REPORT = "transfer_report.json"
 BATCH = 64  # clouds whose features are taken at once
 METRIC: Mapping[Learner, str] = {"finetune": "accuracy", "svm": "svm_accuracy"}
 BEST = "best_epoch_accuracy"
@@ -43,7 +45,7 @@ class Pipeline:
         self.options, self.world, self.shelf, self.device = options, world, shelf, device
 
     def scored(self, arm: Arm, seed: int, workdir: Path) -> TaskResult:
-        """Both learners on every episode, from the arm's pretraining or, without a simulator, from fresh weights."""
+        """Both learners on every episode: from the arm's pretraining, a published checkpoint, or fresh weights."""
         artifacts = self._keep_episodes(workdir)
         start, state, scores = RANDOM, None, list[Score]()
         if arm.simulate is not None:
@@ -52,7 +54,11 @@ class Pipeline:
             )
             start, state = folder.name, pretrained_state(folder)
             scores += self._described(folder, state, workdir)
-            artifacts["transfer_report"] = f"{ARTIFACTS}/transfer_report.json"
+            artifacts["transfer_report"] = f"{ARTIFACTS}/{REPORT}"
+        elif arm.name == PUBLISHED:
+            start, state = self._published()
+            scores.append(self._transferred(state, weights_name(self.options.published_weights), workdir))
+            artifacts["transfer_report"] = f"{ARTIFACTS}/{REPORT}"
         for learner in self.options.learners:
             scores += self._of_learner(learner, arm, start, state, seed)
         return TaskResult(scores, artifacts=artifacts)
@@ -98,16 +104,26 @@ class Pipeline:
     def _described(self, folder: Path, state: State, workdir: Path) -> Iterator[Score]:
         """What the pretraining learned from, and how much of it comes across."""
         facts = pretraining_facts(folder)
-        report = transfer(
-            state,
-            self.options.networks.classifier(self.options.ways),
-            self.options.networks.transfer,
-            source=folder.name,
-            report=workdir / ARTIFACTS / "transfer_report.json",
-        )
+        transferred = self._transferred(state, folder.name, workdir)
         yield Score("all", "", "views", float(facts["views"]))
         yield Score("all", "", "views_left_out", float(facts["left_out"]))
-        yield Score("all", "", "encoder_transferred", report.encoder_percent / 100)
+        yield transferred
+
+    def _published(self) -> tuple[str, State]:
+        """What the published checkpoint is in keys, and its weights; nothing is pretrained."""
+        o = self.options
+        state = published_start(o.published_weights, o.networks.classifier(o.ways), o.networks)
+        return f"{PUBLISHED}/{weights_key(o.published_weights)}", state
+
+    def _transferred(self, state: State, source: str, workdir: Path) -> Score:
+        """How much of the encoder comes across; the report lies beside the result.
+
+        Raises:
+            DataError: too little.
+        """
+        network, options = self.options.networks.classifier(self.options.ways), self.options.networks.transfer
+        report = transfer(state, network, options, source=source, report=workdir / ARTIFACTS / REPORT)
+        return Score("all", "", "encoder_transferred", report.encoder_percent / 100)
 
     def _of_learner(self, learner: Learner, arm: Arm, start: str, state: State | None, seed: int) -> Iterator[Score]:
         o = self.options

@@ -139,6 +139,22 @@ def transfer(
     return done
 
 
+def other_sizes(state: Mapping[str, Tensor], network: Network) -> list[str]:
+    """A line for each weight of the encoder that the state has in another size, so that it cannot come across.
+
+    Fewer channels of the cloud are no other size: their columns are moved. Statistics follow their weights.
+    """
+    given, found = without_doubles(without_prefixes(state)), []
+    for name, old in network.encoder.named_parameters():
+        new = given.get(name)
+        if new is None or new.shape == old.shape:
+            continue
+        groups = network.encoder.entry.get(name, 0)
+        if not (groups and _fewer_channels(new, old, groups)):
+            found.append(f"{name} has shape {tuple(new.shape)}, expected {tuple(old.shape)}")
+    return found
+
+
 @dataclass
 class _Plan:
     """Own name -> new value, which part of it is new, and how many numbers; why the others stay; what is left over."""

@@ -63,6 +63,9 @@ class SegmentOptions(Options):
         networks, pretrain: the segmentation and what it is pretrained by.
         cut: of the blocks that are learned from.
         upright: turn the pretrained weights from the corpus' frame, whose y is up, to that of the rooms, whose z is.
+        published_weights: a published checkpoint (OcCo's, STRL's ...) whose encoder starts the arm `published`; empty:
+            there is no such arm. published_up: which axis was up in the clouds that it learned from; the file does not
+            say. Only an encoder of three channels is turned.
         finetune: training of a fold. epochs: passes over its blocks, which give the number of steps; 0:
             `finetune.steps` it is.
         score: see there.
@@ -74,6 +77,8 @@ class SegmentOptions(Options):
     pretrain: PretrainOptions = PretrainOptions()
     cut: BlockCutOptions = BlockCutOptions()
     upright: bool = True
+    published_weights: str = ""
+    published_up: Literal["y", "z"] = "y"
     # Adam, where the published training has SGD at 0.1 (momentum 0.9): the loop has no other; neither decays weights
     finetune: TrainOptions = TrainOptions(
         batch=24, lr=1e-3, warmup=0, weight_decay=0.0, clip=1e6, ema=0.0, precision="fp32"

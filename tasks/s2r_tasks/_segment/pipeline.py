@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from s2r_bench.task import Arm, TaskResult
 from s2r_bench.worlds.base import HoldsLabelledRooms, HoldsObjects
 from s2r_tasks._occo.data.budget import Subset, subset_for
 from s2r_tasks._occo.pretraining import pretrained, pretrained_state
+from s2r_tasks._occo.published_start import PUBLISHED, published_start, weights_key, weights_name
 from s2r_tasks._segment import blocks as block_steps
 from s2r_tasks._segment import figures, scoring, training
 from s2r_tasks._segment.blocks import BlockSource, KeptBlocks, cut_rooms
@@ -34,6 +36,16 @@ ARTIFACTS = "artifacts"
 MATRICES = "rooms.npz"
 SUBSET = "subset.json"
 MOST_NAMED = 5  # lines told at once
+
+
+@dataclass(frozen=True)
+class Start:
+    """Pretrained weights: what decides them, what reports call them, how they are read, which axis was up for them."""
+
+    key: str
+    name: str
+    state: Callable[[], Mapping[str, Tensor]]
+    up: Literal["y", "z"] = "y"
 
 
 class Pipeline:
@@ -126,14 +138,20 @@ class Pipeline:
         code = code_of_parts(sys.modules[__name__], "__init__", *steps)
         return self.shelf.folder(kind, {**inputs, "pipeline": code}, make, what)
 
-    def _pretrained(self, arm: Arm, seed: int) -> Path | None:
-        """Folder of the pretrained network; None for the arm that starts from fresh weights."""
+    def _pretrained(self, arm: Arm, seed: int) -> Start | None:
+        """What the arm starts from; None where it is fresh weights."""
+        o = self.options
+        if arm.name == PUBLISHED and arm.simulate is None:
+            path, network = o.published_weights, o.networks.segmenter(len(self.classes))
+            key = f"{PUBLISHED}/{weights_key(path)}/{o.published_up}"
+            state = published_start(path, network, o.networks)  # before any fold is cut or trained
+            return Start(key, weights_name(path), lambda: state, o.published_up)
         if arm.simulate is None:
             return None
         if not isinstance(self.world, HoldsObjects):
             raise UsageError("this world has no CAD objects whose views could be simulated; use mini or s3dis")
-        o = self.options
-        return pretrained(arm, self.world, self.shelf, o.networks, o.pretrain, seed, self.device)
+        folder = pretrained(arm, self.world, self.shelf, o.networks, o.pretrain, seed, self.device)
+        return Start(folder.name, f"occo-pretrained/{folder.name}", lambda: pretrained_state(folder))
 
     def _subset(self, fold: int, seed: int) -> Subset:
         """What may be learned from: of a fold and a seed the same for all arms, saved."""
@@ -161,13 +179,13 @@ class Pipeline:
     def _blocks_name(self) -> str:
         return self.source.folder.name if isinstance(self.source, KeptBlocks) else self.world.rooms_key
 
-    def _finetuned(self, arm: Arm, seed: int, fold: int, subset: Subset, start: Path | None) -> Path:
+    def _finetuned(self, arm: Arm, seed: int, fold: int, subset: Subset, start: Start | None) -> Path:
         """Folder of a fold's trained network."""
         o, classes = self.options, len(self.classes)
         inputs = {
             "blocks": self._blocks_name,
             "subset": list(subset.blocks),
-            "start": start.name if start else None,
+            "start": start.key if start else None,
             "seed": seed,
             "networks": o.networks.model_dump(mode="json"),
             "finetune": o.finetune.model_dump(mode="json"),
@@ -178,9 +196,10 @@ class Pipeline:
 
         def make(folder: Path) -> None:
             blocks = self.source.read(subset.blocks)
-            state = None if start is None else pretrained_state(start)
-            name = "" if start is None else f"occo-pretrained/{start.name}"
-            training.finetune(folder, blocks, classes, o, seed, self.device, state, name)
+            if start is None:
+                training.finetune(folder, blocks, classes, o, seed, self.device)
+            else:
+                training.finetune(folder, blocks, classes, o, seed, self.device, start.state(), start.name, start.up)
 
         what = f"segment: {arm.name}, seed {seed}, tested on area {fold}: learning from {len(subset.blocks)} blocks"
         return self._shelved("segment-finetuned", inputs, make, what, "_finetuned")

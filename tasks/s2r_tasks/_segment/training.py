@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ def finetune(
     device: str,
     start: Mapping[str, Tensor] | None = None,
     source: str = "",
+    up: Literal["y", "z"] = "y",
 ) -> None:
     """Train a network on blocks and leave its last weights in `folder`; a killed training continues.
 
@@ -47,13 +49,14 @@ def finetune(
         device: "cpu" or "cuda".
         start: of a pretrained network; None: the encoder is fresh too.
         source: what the report calls it.
+        up: the axis that was up where it was pretrained.
 
     Raises:
         DataError: too few of the network's weights would come across.
     """
     network = new_segmenter(options, classes, seed)
     if start is not None:
-        given = stood_upright(start) if options.upright else start
+        given = stood_upright(start) if options.upright and up == "y" else start
         transfer(given, network, options.networks.transfer, source=source, report=folder / TRANSFER)
     train = training_of(options, len(blocks))
     loop = Loop(network, train, seed=seed_of(seed, "segment loop") % 2**31, device=device, workdir=folder / "work")

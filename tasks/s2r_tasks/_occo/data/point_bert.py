@@ -21,13 +21,22 @@ from s2r_tasks._occo.data.episode_clouds import EpisodeClouds
 KEYS = {"train": "support", "test": "query"}
 
 
+def folder_name(ways: int, shots: int) -> str:
+    """The folder of the episodes of so many classes with so many objects of each.
+
+    >>> folder_name(5, 10)
+    '5way_10shot'
+    """
+    return f"{ways}way_{shots}shot"
+
+
 def find_point_bert(root: Path, ways: int, shots: int, fold: int) -> Path:
     """The file of a fold (0 to 9), in either spelling of its folder: `5way_10shot` or `5way10shot`.
 
     Raises:
         DataError: it is in neither.
     """
-    names = (f"{ways}way_{shots}shot", f"{ways}way{shots}shot")
+    names = (folder_name(ways, shots), f"{ways}way{shots}shot")
     found = next((root / name / f"{fold}.pkl" for name in names if (root / name / f"{fold}.pkl").is_file()), None)
     if found is None:
         raise DataError(f"{root} holds no {names[0]}/{fold}.pkl (nor {names[1]}/{fold}.pkl)")
