@@ -1,21 +1,39 @@
 """A corpus of CAD models from a folder of meshes or a furniture library; what cannot be read is listed, not lost."""
 
 import csv
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from s2r_bench.cad import abo, future3d, modelnet40_corpus, shapenet, sweethome3d
+from s2r_bench.cad import abo, future3d, modelnet40_clouds, modelnet40_corpus, shapenet, sweethome3d
 from s2r_bench.cad.categories import category_of
 from s2r_bench.cad.formats import MESH_ENDINGS, read_mesh
 from s2r_bench.cad.frame import METRES, UP_AXIS, Units, UpAxis, guess_units, in_object_frame, longest_side
-from s2r_bench.cad.published import Entry
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.types import CATEGORIES, CadModel
 
 SAMPLE = 16  # files looked at to guess the unit of a corpus
 # corpora that say themselves what and how large their models are
-PUBLISHED = (shapenet, abo, future3d, modelnet40_corpus)
+PUBLISHED = (shapenet, abo, future3d, modelnet40_corpus, modelnet40_clouds)
+
+
+class Listed(Protocol):
+    """A model of a published corpus, not read yet."""
+
+    @property
+    def id(self) -> str:
+        """Unique within the corpus."""
+        ...
+
+    @property
+    def category(self) -> str:
+        """One of the six, or "other"."""
+        ...
+
+    def model(self) -> CadModel:
+        """The model in metres, y up, standing on y = 0; DataError where it cannot be used."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,8 @@ def iter_models(
     Args:
         path: a mesh file; a folder of OBJ, GLB, OFF, PLY or npz (with arrays V and F), sub-folders included; a Sweet
             Home 3D library (.sh3f, the Debian package .deb, or a folder that holds .sh3f files or an unpacked one);
-            ShapeNet, ABO, 3D-FUTURE or ModelNet40 as they are given out (unless units or axis are said).
+            ShapeNet, ABO, 3D-FUTURE or ModelNet40 (meshes, or clouds with normals) as they are given out (unless units
+            or axis are said).
         units: of the vertices; "auto": metres for GLB and npz, else `guess_units` over the corpus. A Sweet Home 3D
             catalogue gives sizes itself.
         up_axis: "auto": y for OBJ, GLB and npz, z for OFF and PLY.
@@ -124,7 +143,7 @@ def _of_library(
                 yield Failure(entry.id, str(wrong))
 
 
-def _published(path: Path) -> list[Entry] | None:
+def _published(path: Path) -> Sequence[Listed] | None:
     """The models of a published corpus; None where the path holds none, or a prepared one, which has an index."""
     if (path / "index.csv").is_file():
         return None
@@ -132,7 +151,7 @@ def _published(path: Path) -> list[Entry] | None:
 
 
 def _of_entries(
-    entries: list[Entry], categories: Collection[str] | None, chosen: Callable[[str], bool] | None
+    entries: Sequence[Listed], categories: Collection[str] | None, chosen: Callable[[str], bool] | None
 ) -> Iterator[CadModel | Failure]:
     for entry in entries:
         if (categories is not None and entry.category not in categories) or not (chosen is None or chosen(entry.id)):

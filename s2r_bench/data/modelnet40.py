@@ -32,9 +32,22 @@ def read_modelnet40(root: Path, *, published: bool = True) -> CloudSet:
     Raises:
         DataError: a file is missing or damaged, or is not what it should be; the message names it.
     """
-    folder = root / FOLDER if (root / FOLDER).is_dir() else root
+    return CloudSet(_read(root, "train", published=published), _read(root, "test", published=published))
+
+
+def cloud_files(root: Path, split: CloudSplit) -> list[Path]:
+    """The files of a split that its list names, in this order; whether they are there is not looked at.
+
+    Raises:
+        DataError: a list is missing or empty, or the classes are not ModelNet40's.
+    """
+    folder = _folder(root)
     _check_names(folder / "shape_names.txt")
-    return CloudSet(_read(folder, "train", published=published), _read(folder, "test", published=published))
+    return [folder / base_name(line) for line in listed(folder / f"{split}_files.txt")]
+
+
+def _folder(root: Path) -> Path:
+    return root / FOLDER if (root / FOLDER).is_dir() else root
 
 
 def listed(path: Path) -> list[str]:
@@ -68,12 +81,11 @@ def _check_names(path: Path) -> None:
         raise DataError(f"{path} does not name ModelNet40's 40 classes in alphabetical order: {told}")
 
 
-def _read(folder: Path, split: CloudSplit, *, published: bool) -> LabelledClouds:
+def _read(root: Path, split: CloudSplit, *, published: bool) -> LabelledClouds:
     columns = {"data": Column((None, POINTS if published else None, 3), "f"), "label": Column((None, 1), "iu")}
     points: list[NDArray[np.float32]] = []
     labels: list[NDArray[np.int64]] = []
-    for line in listed(folder / f"{split}_files.txt"):
-        path = folder / base_name(line)
+    for path in cloud_files(root, split):
         found = read_columns(path, columns)
         refuse_non_finite(path, "data", found["data"])
         refuse_other_labels(path, "label", found["label"], len(CLASSES))
@@ -84,7 +96,7 @@ def _read(folder: Path, split: CloudSplit, *, published: bool) -> LabelledClouds
     count = sum(len(part) for part in labels)
     if published and count != COUNTS[split]:
         raise DataError(
-            f"{folder / f'{split}_files.txt'}: its files hold {count} objects, the published ones {COUNTS[split]}: "
-            "download them again, or say published=False for data of your own"
+            f"{_folder(root) / f'{split}_files.txt'}: its files hold {count} objects, the published ones "
+            f"{COUNTS[split]}: download them again, or say published=False for data of your own"
         )
     return LabelledClouds("modelnet40", split, np.concatenate(points), np.concatenate(labels), CLASSES)

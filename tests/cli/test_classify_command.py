@@ -2,6 +2,11 @@
 
 import json
 
+import h5py
+import numpy as np
+
+from s2r_bench.cad.modelnet40 import CLASSES
+
 
 def test_the_command_runs_as_it_is_documented(cli_here):
     words = ["evaluate", "--task", "classify", "--shots", "2", "--ways", "3", "--preset", "smoke", "-m", "no-sim"]
@@ -22,3 +27,23 @@ def test_the_command_runs_as_it_is_documented(cli_here):
     code, _, err = cli_here(*words[:4], "6", *words[5:])
     assert code == 3
     assert "6 shots need as many in train and 1 query" in err
+
+
+def test_clouds_of_modelnet40_are_pretrained_on(cli_here, tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "modelnet40_ply_hdf5_2048"
+    folder.mkdir()
+    for part in ("train0", "test0"):
+        points = rng.normal(size=(2, 2048, 3))
+        points /= np.linalg.norm(points, axis=2, keepdims=True)  # two balls: a point is its normal
+        with h5py.File(folder / f"ply_data_{part}.h5", "w") as file:
+            file["data"] = file["normal"] = points.astype(np.float32)
+            file["label"] = np.array([[CLASSES.index("chair")], [CLASSES.index("vase")]], np.uint8)
+        (folder / f"{part[:-1]}_files.txt").write_text(f"data/{folder.name}/ply_data_{part}.h5\n")
+    (folder / "shape_names.txt").write_text("\n".join(CLASSES) + "\n")
+    words = ["evaluate", "-t", "classify", "--preset", "smoke", "-m", "no-sim", "--no-references", "--json"]
+    code, out, _ = cli_here(*words, "--set", f"world.corpus.path={tmp_path}")
+    assert code == 0
+    means = {score["metric"]: score["mean"] for score in json.loads(out)["cells"][0]["scores"]}
+    assert means["views"] + means["views_left_out"] == 4 * 2
+    assert means["views"] >= 4

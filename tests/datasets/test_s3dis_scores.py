@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from s2r_bench.data.s3dis.archive import BlockArchive
+from s2r_bench.data.s3dis.blocks import TRAIN, cut_blocks
 from s2r_bench.data.s3dis.classes import CLASSES
 from s2r_bench.data.s3dis.layout import layout_of
+from s2r_bench.data.s3dis.room import Room
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm
@@ -83,6 +86,37 @@ def test_blocks_that_others_cut(archive_tree, tmp_path):
     assert found["folds"] == 6
     assert sum(matrix.sum() for matrix in matrices(result, tmp_path).values()) == 13 * 8
     assert all("published scripts give NaN" in why for why in result.failures.values())
+
+
+def test_blocks_of_the_published_shape(h5, tmp_path):
+    """4,096 points of 9 channels, cut as the published ones, in files packed as they are; no option says a size."""
+    rng, folder = np.random.default_rng(0), tmp_path / "indoor3d_sem_seg_hdf5_data"
+    cut, names = [], ("Area_1_office_1", "Area_2_hallway_3", "Area_6_office_9")
+    for name in names:
+        points = rng.uniform(0, (1.4, 1.0, 2.5), (9000, 3)) + np.array([7.0, -3.0, 0.5])
+        labels = rng.integers(0, len(CLASSES), 9000).astype(np.uint8)
+        colours = rng.integers(0, 256, (9000, 3)).astype(np.uint8)
+        cut.append(cut_blocks(Room(name, points, colours, labels, np.zeros(9000, np.int64)), TRAIN, seed=0))
+    data, labels = (np.concatenate([getattr(one, name) for one in cut]) for name in ("data", "labels"))
+    assert data.shape == (6, 4096, 9)
+    for number, rows in enumerate((slice(0, 4), slice(4, 6))):
+        h5(folder / f"ply_data_all_{number}.h5", data=data[rows], label=labels[rows])
+    (folder / "room_filelist.txt").write_text("".join(f"{name}\n" for one in cut for name in one.rooms))
+    world = open_world(str(tmp_path), preset="smoke", home=tmp_path / "home")
+    archive = world.labelled_rooms()
+    assert isinstance(archive, BlockArchive)
+    assert archive.rooms == tuple(np.repeat(names, 2))
+    back = archive.read([5, 0])
+    np.testing.assert_array_equal(back.data, data[[5, 0]])
+    np.testing.assert_array_equal(back.labels, labels[[5, 0]])
+    assert -0.5 <= back.data[..., :2].min() <= back.data[..., :2].max() <= 0.5
+    assert 0 <= back.data[..., 3:].min() <= back.data[..., 3:].max() <= 1
+    budget = {"type": "k_shot", "blocks_per_class": 1}
+    result, found = scored(world, tmp_path, folds=[2], label_budget=budget, **{"score.protocol": "published"})
+    (matrix,) = matrices(result, tmp_path).values()
+    assert matrix.sum(1).tolist() == np.bincount(labels[2:4].ravel(), minlength=13).tolist()
+    assert found["n_classes_present"] == 13
+    assert 1 <= found["blocks_learned"] <= 4
 
 
 def test_the_published_rooms_are_asked_for(raw_tree, tmp_path):
