@@ -30,7 +30,7 @@ from s2r_bench.task import Arm, MetricInfo, Task, TaskResult, references_of
 from s2r_bench.worlds.base import HoldsObjects, World
 from s2r_tasks._classify.data import data_key, scored_scenes
 from s2r_tasks._classify.options import ClassifyOptions
-from s2r_tasks._occo.published_start import PUBLISHED, weights_key
+from s2r_tasks._occo.published_start import PUBLISHED, check_named, weights_key
 
 GROUP = "few-shot accuracy"
 LEARNED = "of the pretraining"
@@ -59,6 +59,7 @@ class Classify:
     def __init__(self, options: Options) -> None:
         if not isinstance(options, ClassifyOptions):
             raise UsageError(f"classify takes ClassifyOptions, not {type(options).__name__}")
+        check_named(options.published_weights)
         self.options = options
 
     def inputs(self, world: World) -> dict[str, str]:

@@ -32,7 +32,7 @@ from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm, MetricInfo, Task, TaskResult, references_of
 from s2r_bench.types import CATEGORIES
 from s2r_bench.worlds.base import HoldsLabelledRooms, World
-from s2r_tasks._occo.published_start import PUBLISHED, weights_key
+from s2r_tasks._occo.published_start import PUBLISHED, check_named, weights_key
 from s2r_tasks._segment.options import SegmentOptions
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Segment:
     def __init__(self, options: Options) -> None:
         if not isinstance(options, SegmentOptions):
             raise UsageError(f"segment takes SegmentOptions, not {type(options).__name__}")
+        check_named(options.published_weights)
         self.options = options
 
     def inputs(self, world: World) -> dict[str, str]:

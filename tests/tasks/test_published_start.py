@@ -56,13 +56,26 @@ def classify(path: Path | str, more: dict[str, Any] | None = None) -> ClassifyOp
     return ClassifyOptions.preset("smoke", {"published_weights": str(path), "learners": ["svm"], **(more or {})})
 
 
-def test_the_arm_is_there_where_a_file_is_named() -> None:
+def test_the_arm_is_there_where_a_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "x.pth"
+    file.write_bytes(b"")
     assert references_of(Classify(ClassifyOptions.preset("smoke"))) == ("random-init",)
-    assert references_of(Classify(classify("x.pth"))) == ("random-init", "published")
-    segment = Segment(SegmentOptions.preset("smoke", {"published_weights": "x.pth"}))
+    assert references_of(Classify(classify(file))) == ("random-init", "published")
+    segment = Segment(SegmentOptions.preset("smoke", {"published_weights": str(file)}))
     assert references_of(segment) == ("random-init", "published")
     with pytest.raises(UsageError, match=r"classify's own arms are: random-init$"):
         Classify(ClassifyOptions.preset("smoke")).run(PUBLISHED, object(), 0, Path())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [ClassifyOptions, SegmentOptions])
+def test_records_without_a_file_are_what_they_were(kind: type[ClassifyOptions | SegmentOptions]) -> None:
+    plain, given = kind.preset("smoke"), kind.preset("smoke", {"published_weights": "x.pth"})
+    new = {"published_weights"} | ({"published_up"} if kind is SegmentOptions else set())
+    for mode in ("json", "python"):
+        assert not new & set(plain.model_dump(mode=mode))
+        assert set(given.model_dump(mode=mode)) == set(plain.model_dump(mode=mode)) | new
+    assert kind(**plain.model_dump()) == plain
+    assert kind(**given.model_dump()) == given
 
 
 def test_classify_starts_from_the_file(world: MiniWorld, shelf: Shelf, tmp_path: Path) -> None:
@@ -135,7 +148,7 @@ def test_a_file_of_other_sizes_says_what_was_expected(world: MiniWorld, tmp_path
     with pytest.raises(DataError, match=r"pointnet\.pth.* fill 0\.00 % .* 15 % expected"):
         Classify(classify(pointnet)).run(PUBLISHED, world, 0, tmp_path)
     with pytest.raises(DataError, match=r"none\.pth is missing: task\.published_weights names a checkpoint"):
-        Classify(classify(tmp_path / "none.pth")).inputs(world)
+        Classify(classify(tmp_path / "none.pth"))
 
 
 def test_an_encoder_of_objects_is_none_of_blocks(tmp_path: Path) -> None:

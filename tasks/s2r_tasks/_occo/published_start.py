@@ -21,17 +21,25 @@ PUBLISHED = "published"
 Sizes = ClassifyNetworks | SegmentNetworks
 
 
+def check_named(path: str) -> None:
+    """Refuse a file that is not there, before anything is trained for the other arms; "" names none.
+
+    Raises:
+        DataError: it is named, and not there.
+    """
+    if path and not Path(path).is_file():
+        raise DataError(f"{path} is missing: task.published_weights names a checkpoint (.pth, .pt or .t7)")
+
+
 def weights_key(path: str) -> str:
     """SHA-256 of the file; part of every key that its weights decide.
 
     Raises:
         DataError: there is no such file.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(f"{file} is missing: task.published_weights names a checkpoint (.pth, .pt or .t7)")
-    known = file.stat()
-    return _digest_of(file, known.st_size, known.st_mtime_ns)
+    check_named(path)
+    known = Path(path).stat()
+    return _digest_of(Path(path), known.st_size, known.st_mtime_ns)
 
 
 def weights_name(path: str) -> str:
