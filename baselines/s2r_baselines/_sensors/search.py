@@ -13,7 +13,9 @@ from s2r_bench.simulator import FitReport
 
 Trial = Callable[[Mapping[str, float]], float]
 FIRST_FACTOR = 2.0
-LEVEL = 4  # trials in a row that change nothing, after which a direction is given up; the first round's reach 1000 times
+LEVEL = (
+    4  # trials in a row that change nothing, after which a direction is given up; the first round's reach 1000 times
+)
 FILE = "search.json"
 logger = logging.getLogger(__name__)
 
@@ -21,9 +23,9 @@ logger = logging.getLogger(__name__)
 class Search:
     """Multiplies, or else divides, one number after the other by a factor for as long as that helps.
 
-    The factor shrinks to its square root every round. Where a number changes nothing, as a shift that rounds to no pixel
-    does, steps grow (the factor's square, its cube ...), for `LEVEL` trials at most; such a move is kept only if it ends
-    lower.
+    The factor shrinks to its square root every round. Where a number changes nothing, as a shift that rounds to no
+    pixel, steps grow (the factor's square, its cube ...), for `LEVEL` trials at most; such a move is kept only if it
+    ends lower.
 
     Args:
         trial: what is to become small, a pure function of the numbers.
