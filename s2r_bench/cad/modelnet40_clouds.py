@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 from s2r_bench.cad.categories import category_of
 from s2r_bench.cad.frame import in_object_frame, longest_side
 from s2r_bench.cad.modelnet40 import CLASSES
-from s2r_bench.cad.modelnet40_corpus import LICENCE
+from s2r_bench.cad.modelnet40_corpus import LICENCE, SPLITS
 from s2r_bench.cad.published import USUAL_M
 from s2r_bench.errors import DataError
 from s2r_bench.geometry.surfels import surfel_mesh
 from s2r_bench.types import CadModel, Mesh
-
-SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class Pipeline:
         yield Score("all", "", "views_left_out", float(facts["left_out"]))
         yield transferred
 
-    def _published(self) -> tuple[str, State]:
+    def _published(self) -> tuple[str, dict[str, Tensor]]:
         """What the published checkpoint is in keys, and its weights; nothing is pretrained."""
         o = self.options
         state = published_start(o.published_weights, o.networks.classifier(o.ways), o.networks)
