@@ -4,8 +4,11 @@ import json
 
 import h5py
 import numpy as np
+import torch
 
 from s2r_bench.cad.modelnet40 import CLASSES
+from s2r_tasks._occo.options import ClassifyNetworks
+from s2r_tasks._occo.published import published_state
 
 
 def test_the_command_runs_as_it_is_documented(cli_here):
@@ -47,3 +50,27 @@ def test_clouds_of_modelnet40_are_pretrained_on(cli_here, tmp_path):
     means = {score["metric"]: score["mean"] for score in json.loads(out)["cells"][0]["scores"]}
     assert means["views"] + means["views_left_out"] == 4 * 2
     assert means["views"] >= 4
+
+
+def test_a_published_checkpoint_is_an_arm_of_the_table(cli_here, tmp_path):
+    file = tmp_path / "dgcnn.pth"
+    torch.save({"model_state_dict": published_state(ClassifyNetworks.preset("smoke").completion(), "module.")}, file)
+    words = ["evaluate", "-t", "classify", "--preset", "smoke", "-m", "no-sim", "--set", "task.learners=[svm]"]
+    given = ["--set", f"task.published_weights={file}"]
+    code, out, _ = cli_here(*words, *given, "--dry-run")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[:3]] == ["random-init", "published", "no-sim"]
+    code, out, err = cli_here(*words, *given)
+    assert code == 0
+    assert any(line.split() == ["random-init", "published", "no-sim"] for line in out.splitlines())
+    row = next(line for line in out.splitlines() if "encoder transferred" in line)
+    assert row.count("100.0") == 2
+    assert "no run of the reference" not in out + err
+    code, out, err = cli_here(*words)  # without the file there is no such arm, and nothing lacks
+    assert code == 0
+    assert "published" not in out
+    assert "no run of the reference" not in out + err
+    file.unlink()
+    code, _, err = cli_here(*words, *given)
+    assert code == 3
+    assert f"{file} is missing: task.published_weights names a checkpoint" in err
