@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import hashlib
 import importlib
 import importlib.util
 import pkgutil
@@ -41,6 +42,11 @@ def module(room: str, name: str) -> ModuleType:
     return importlib.import_module(f"{room}.{name.replace('-', '_')}")
 
 
+def file_of(room: str, name: str) -> Path | None:
+    """The file of a member; None where there is no such member. It is not imported."""
+    return _files(room).get(name)
+
+
 def beside(room: str, folder: str, name: str) -> ModuleType | None:
     """What lies beside a member in a folder of its room, such as `_plans/recon.py`; None where there is nothing.
 
@@ -72,7 +78,9 @@ def _files(room: str) -> dict[str, Path]:
 def _from_path(path: Path) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"there is no Python file at {path}")
-    spec = importlib.util.spec_from_file_location(f"s2r_plugin_{path.stem}", path)
+    # the place is part of the name: files of one name must not stand in for each other in sys.modules
+    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    spec = importlib.util.spec_from_file_location(f"s2r_plugin_{path.stem}_{place}", path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} cannot be imported as Python")
     loaded = importlib.util.module_from_spec(spec)

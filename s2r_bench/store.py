@@ -140,8 +140,9 @@ class Store:
             self._link(spec)
 
     def records(self, kind: str = "evaluate") -> list[RunRecord]:
-        """All finished runs of a kind, in the order of their names."""
-        found = [RunRecord.read(path) for path in self.home.glob(f"runs/{kind}/*/result.json")]
+        """All finished runs of a kind, in the order of their names; of equal names the newest comes last."""
+        paths = sorted(self.home.glob(f"runs/{kind}/*/result.json"), key=lambda path: (path.stat().st_mtime_ns, path))
+        found = [RunRecord.read(path) for path in paths]
         return sorted(found, key=lambda record: (record.spec.task, record.spec.world, name_of(record.spec)))
 
     def failures(self) -> list[Failure]:

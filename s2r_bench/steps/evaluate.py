@@ -19,7 +19,7 @@ from s2r_bench.steps.checkpoint import Fitted, is_checkpoint, open_checkpoint
 from s2r_bench.steps.code import code_of
 from s2r_bench.steps.environment import environment, peak_memory_mb, reset_peak_memory
 from s2r_bench.steps.fit import FitJob, logged_to, ready, with_sensor
-from s2r_bench.steps.methods import Method, find, served
+from s2r_bench.steps.methods import Method, find, refuse_shared_names, served
 from s2r_bench.steps.simulated import BATCH, CAPTURE_BATCH, Progress, SimulatedSet, unseen
 from s2r_bench.store import Cell, Overwrite, State, Store
 from s2r_bench.task import Arm, OwnData, Task
@@ -117,7 +117,9 @@ class Grid:
         self.request, self.store, self.progress = request, store, progress
         self.task, self._code = open_task(request.task, request.world.preset, request.task_options)
         references = [Contender(name) for name in self.task.references] if request.references else []
-        self.contenders = references + [self._contender(word) for word in request.methods]
+        named = [(word, self._contender(word)) for word in request.methods]
+        refuse_shared_names([(word, one.method) for word, one in named if one.method], self.task.references)
+        self.contenders = references + [one for _, one in named]
 
     def __len__(self) -> int:
         return len(self.contenders) * len(self.request.seeds)
