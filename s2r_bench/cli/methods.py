@@ -45,6 +45,7 @@ def show(session: Session, name: Name, preset: common.Preset = None) -> None:
     from dataclasses import asdict
 
     from s2r_bench.options import preset_name
+    from s2r_bench.steps.leakage import declared
     from s2r_bench.steps.methods import find
 
     preset = preset_name(preset or "tiny")
@@ -52,6 +53,7 @@ def show(session: Session, name: Name, preset: common.Preset = None) -> None:
     options = method.options(preset).model_dump(mode="json")
     card = asdict(method.cls.card)
     low, high = method.cls.card.depth_range_m
+    card["seen_scenes"] = sorted(declared(method))
     plain = {**card, "depth_range_m": [low, high if math.isfinite(high) else None]}  # JSON knows no infinity
     document = {"name": method.name, "card": plain, "preset": preset, "options": options}
     lines = [f"{key}: {value}" for key, value in {"name": method.name, **card}.items()]

@@ -203,7 +203,7 @@ def test_the_tests_of_a_new_project_pass(tmp_path, home):
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "25 passed" in done.stdout
+    assert "26 passed" in done.stdout
 
 
 def test_a_new_project_overwrites_nothing(cli_here, tmp_path):
