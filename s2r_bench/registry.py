@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from s2r_bench.blame import remember
 from s2r_bench.errors import UsageError
 
 METHODS = "s2r_baselines"
@@ -83,6 +84,7 @@ def _from_path(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"s2r_plugin_{path.stem}_{place}", path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} cannot be imported as Python")
+    remember(path)
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = loaded
     try:

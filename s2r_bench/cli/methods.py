@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from s2r_bench.cli import common
-from s2r_bench.cli.session import Session
+from s2r_bench.cli.session import Session, aside
 
 if TYPE_CHECKING:
     from s2r_bench.conformance import Outcome, Subject
@@ -101,16 +101,20 @@ def check(
     """Check that a simulator keeps the contract: units, holes, seeds, files, restarts. Exit 5 if it does not."""
     from s2r_bench.conformance import CHECKS
 
-    with tempfile.TemporaryDirectory(prefix="s2r-check-") as room:
+    # what a simulator prints is talk, and stands in no table and no document
+    with aside(), tempfile.TemporaryDirectory(prefix="s2r-check-") as room:
         subject = _subject(session, name, preset, data, set_ or [], device, Path(room))
         outcomes = []
         for done, one in enumerate(CHECKS):
             session.progress(done, len(CHECKS), f"checks of {subject.method.name}: {one.name:<14}")
             outcomes.append(one(subject))
+            if session.debug and outcomes[-1].trace:
+                session.say(f"{one.name}:\n{outcomes[-1].trace}")
         session.progress(len(CHECKS), len(CHECKS), f"checks of {subject.method.name}{'':<16}")
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     document = {"method": subject.method.name, "preset": preset, "data": data, "ok": not failed}
-    session.answer({**document, "checks": [vars(outcome) for outcome in outcomes]}, _table(subject, outcomes))
+    told = [{name: getattr(one, name) for name in ("name", "state", "found", "remedy")} for one in outcomes]
+    session.answer({**document, "checks": told}, _table(subject, outcomes))
     return 5 if failed else 0
 
 

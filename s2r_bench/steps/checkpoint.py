@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from s2r_bench import __version__
+from s2r_bench.blame import at
 from s2r_bench.errors import DataError, S2RError, UsageError
 from s2r_bench.files import read_json, sha256, write_json
 from s2r_bench.options import Options
@@ -96,7 +97,7 @@ class Fitted:
             except (S2RError, OSError):
                 raise
             except Exception as wrong:  # whatever a method's decoder raises: the checkpoint is at fault
-                why = f"{type(wrong).__name__}: {wrong}"
+                why = f"{type(wrong).__name__}: {wrong}{at(wrong)}"
                 raise DataError(f"{self.folder} cannot be loaded by {self.method.name}: {why}") from wrong
         return simulator
 

@@ -15,6 +15,7 @@ from s2r_bench import __version__
 # parts of the core that carry or find things and compute no number: the package's version covers them
 CARRIERS = frozenset(
     {
+        "blame",
         "cli",
         "config",
         "errors",

@@ -279,7 +279,7 @@ class Grid:
         return self._shared(origin.name, {*origin.trained_scenes, *origin.seen_scenes, *declared(fitted.method)})
 
     def _refuse_early(self, one: Contender) -> None:
-        """What is known before a fit that could take days: scenes that it declares, and those that the world keeps back.
+        """Before a fit that could take days: the scenes that it declares, and those that the world keeps back.
 
         Raises:
             LeakageError: it declares scenes that are scored, or its training pairs are of scenes that are kept back,

@@ -15,7 +15,8 @@ def declared(method: Method) -> frozenset[str]:
     """
     faults = declaration_faults(method.cls.card)
     if faults:
-        raise UsageError(f"{method.name}: {'; '.join(faults)}. Example: seen_scenes=frozenset({{'redkitchen', 'lasa/*'}})")
+        example = "seen_scenes=frozenset({'redkitchen', 'lasa/*'})"
+        raise UsageError(f"{method.name}: {'; '.join(faults)}. Example: {example}")
     return method.cls.card.seen_scenes
 
 

@@ -1,6 +1,7 @@
 """From what a user typed to a simulator's class: a name, `file.py[:Class]`, an entry point, or a checkpoint folder."""
 
 import difflib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from s2r_bench import registry
+from s2r_bench.blame import at, remember
 from s2r_bench.errors import S2RError, UsageError
 from s2r_bench.options import Options
 from s2r_bench.records import content_key
@@ -229,6 +231,9 @@ def _from_entry_points(name: str, entries: list[EntryPoint]) -> Method:
         raise UsageError(f"several installed packages call a method {name!r} ({values}): remove all but one")
     what = f"the installed method {name!r} ({entries[0].value})"
     with _importing(what):
+        found = importlib.util.find_spec(entries[0].module.partition(".")[0])
+        if found is not None and found.origin:
+            remember(Path(found.origin))
         loaded = entries[0].load()
     cls = _class_in(loaded, None, what) if isinstance(loaded, ModuleType) else loaded
     member = loaded if isinstance(loaded, ModuleType) else inspect.getmodule(loaded)
@@ -249,7 +254,7 @@ def _importing(what: str) -> Iterator[None]:
     except S2RError:
         raise
     except (Exception, SystemExit) as wrong:
-        raise UsageError(f"{what} cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
+        raise UsageError(f"{what} cannot be imported: {type(wrong).__name__}: {wrong}{at(wrong)}") from wrong
 
 
 def _class_in(member: ModuleType, attribute: str | None, word: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a card declares as seen counts for the leakage guard as what a fit saw: before it, in its checkpoint, stamped."""
+"""What a card declares as seen counts for the leakage guard as what a fit saw: refused, kept, stamped."""
 
 import json
 from pathlib import Path
