@@ -2,15 +2,13 @@
 
 import ast
 import difflib
-import hashlib
 import importlib
 import importlib.util
 import pkgutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
-from s2r_bench.blame import remember
+from s2r_bench.by_path import load
 from s2r_bench.errors import UsageError
 
 METHODS = "s2r_baselines"
@@ -36,7 +34,7 @@ def module(room: str, name: str) -> ModuleType:
         UsageError: there is no such member.
     """
     if name.endswith(".py"):
-        return _from_path(Path(name))
+        return load(Path(name))
     name = ALIASES.get(name, name)
     if name not in _files(room):
         raise UsageError(explain(room, name))
@@ -74,22 +72,3 @@ def _files(room: str) -> dict[str, Path]:
                 path = Path(folder) / member.name
                 found[member.name.replace("_", "-")] = path / "__init__.py" if member.ispkg else path.with_suffix(".py")
     return found
-
-
-def _from_path(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UsageError(f"there is no Python file at {path}")
-    # the place is part of the name: files of one name must not stand in for each other in sys.modules
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    spec = importlib.util.spec_from_file_location(f"s2r_plugin_{path.stem}_{place}", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} cannot be imported as Python")
-    remember(path)
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    try:
-        spec.loader.exec_module(loaded)
-    except BaseException:  # as Python's own import does: a module that failed is not there
-        sys.modules.pop(spec.name, None)
-        raise
-    return loaded

@@ -15,6 +15,7 @@ from typing import Any
 
 from s2r_bench import registry
 from s2r_bench.blame import at, remember
+from s2r_bench.by_path import hint
 from s2r_bench.errors import S2RError, UsageError
 from s2r_bench.options import Options
 from s2r_bench.records import content_key
@@ -219,7 +220,7 @@ def _from_file(path: Path, attribute: str | None, _mtime: int) -> Method:
     own = registry.file_of(registry.METHODS, name)
     if own is not None and own.resolve() != path:
         raise UsageError(f"{path} would be the arm {name!r}, which is a method of this package: {RENAME}")
-    with _importing(str(path)):
+    with _importing(str(path), path):
         member = registry.module(registry.METHODS, str(path))
     cls = _class_in(member, attribute, str(path))
     return Method(name, f"{path}:{attribute}" if attribute else str(path), cls, _code(code_of(member), cls))
@@ -246,7 +247,7 @@ def _code(source: str, cls: Any) -> str:
 
 
 @contextmanager
-def _importing(what: str) -> Iterator[None]:
+def _importing(what: str, path: Path | None = None) -> Iterator[None]:
     """Whatever somebody's module does when it is imported ends as a UsageError; what it prints goes to stderr."""
     try:
         with redirect_stdout(sys.stderr):
@@ -254,7 +255,8 @@ def _importing(what: str) -> Iterator[None]:
     except S2RError:
         raise
     except (Exception, SystemExit) as wrong:
-        raise UsageError(f"{what} cannot be imported: {type(wrong).__name__}: {wrong}{at(wrong)}") from wrong
+        told = f"{what} cannot be imported: {type(wrong).__name__}: {wrong}{at(wrong)}"
+        raise UsageError(told + (hint(path, wrong) if path else "")) from wrong
 
 
 def _class_in(member: ModuleType, attribute: str | None, word: str) -> Any:
