@@ -136,10 +136,13 @@ def _subject(
 
 def _table(subject: "Subject", outcomes: Sequence["Outcome"]) -> str:
     lines = [f"{'check':<14} {'result':<7} found"]
-    for one in outcomes:
+    # without its parts nothing of a class can be judged: a line that says so, not one for each check
+    for one in outcomes[:1] if outcomes[0].state == "failed" else outcomes:
         lines.append(f"{one.name:<14} {MARKS[one.state]:<7} {one.found}")
         if one.state == "failed":
             lines.append(f"{'':<22} what to do: {one.remedy}")
+    if outcomes[0].state == "failed":
+        lines.append(f"{'all others':<14} {MARKS['blocked']:<7} cannot be judged before {outcomes[0].name!r} is passed")
     counts = [sum(one.state == state for one in outcomes) for state in ("passed", "failed", "blocked")]
     lines.append("{}: {} passed, {} failed, {} not judged because of those".format(subject.method.name, *counts))
     return "\n".join(lines)

@@ -1,8 +1,10 @@
 """From what a user typed to a simulator's class: a name, `file.py[:Class]`, an entry point, or a checkpoint folder."""
 
+import ast
 import difflib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -24,6 +26,8 @@ from s2r_bench.steps.code import code_of
 
 GROUP = "s2r_bench.simulators"
 PARTS = ("card", "options_type", "fit", "simulate", "save", "load")
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NAME_TOLD = "small letters, digits and single '-'"
 RENAME = "an arm has the name of its file, so rename the file (of two classes in one file, give each a file of its own)"
 
 
@@ -151,7 +155,9 @@ def located(word: str) -> Method:
         return _from_entry_points(word, _installed()[word])
     if path.is_file():
         raise UsageError(f"{word} is no Python file; a method is a name, or path/to/file.py:Class")
-    raise UsageError(f"{word} is a folder, not a method; a checkpoint folder is given to simulate and evaluate")
+    raise UsageError(
+        f"{word} is a folder, not a method{_meant(path)}; a checkpoint folder is given to simulate and evaluate"
+    )
 
 
 def refuse_shared_names(found: Iterable[tuple[str, Method]], taken: Iterable[str] = ()) -> None:
@@ -209,6 +215,21 @@ def served(method: Method, *, sensor: bool = False) -> Method:
     return method
 
 
+def _meant(folder: Path) -> str:
+    """The simulators in a folder such as `methods new` writes, read as text: a question to ask back, or ""."""
+    found = []
+    for path in sorted([*folder.glob("*.py"), *folder.glob("src/*/*.py")]):
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, SyntaxError):
+            continue
+        for node in tree.body:
+            inner = {part.name for part in getattr(node, "body", []) if isinstance(part, ast.FunctionDef)}
+            if isinstance(node, ast.ClassDef) and {"fit", "simulate"} <= inner:
+                found.append(f"{path}:{node.name}")
+    return f". Did you mean {' or '.join(found[:3])}?" if found else ""
+
+
 def _split(word: str) -> tuple[Path, str | None]:
     head, colon, attribute = word.rpartition(":")
     return (Path(head), attribute) if colon and head.endswith(".py") else (Path(word), None)
@@ -227,6 +248,11 @@ def _from_file(path: Path, attribute: str | None, _mtime: int) -> Method:
 
 
 def _from_entry_points(name: str, entries: list[EntryPoint]) -> Method:
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"an installed package ({entries[0].value}) calls a method {name!r}, which is no name: {NAME_TOLD}; its "
+            "pyproject.toml gives it"
+        )
     if len(entries) > 1:
         values = ", ".join(entry.value for entry in entries)
         raise UsageError(f"several installed packages call a method {name!r} ({values}): remove all but one")
