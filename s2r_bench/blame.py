@@ -28,9 +28,9 @@ def package_of(file: Path) -> Path | None:
 
 def line_of(wrong: BaseException) -> str:
     """`mine.py:41, in fit`: the last line of somebody's own that an error, or what caused it, came through; or ""."""
-    kept = getattr(wrong, LINE, "")
-    if kept:
-        return str(kept)
+    noted = getattr(wrong, LINE, "")
+    if noted:
+        return str(noted)
     for one in _chain(wrong):
         lines = [
             (Path(frame.f_code.co_filename), number, frame.f_code.co_name)

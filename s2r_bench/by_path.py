@@ -91,7 +91,7 @@ def _name_alone(path: Path) -> str:
             if found and _offer(name, found[0]) in (None, found[0]):
                 waiting += found
     # the place is part of the name: files of one name must not stand in for each other
-    return f"{BY_PATH}{path.stem}_{_digest(path)}"
+    return f"{BY_PATH}{path.stem.replace('.', '_')}_{_digest(path)}"
 
 
 def _offer(name: str, file: Path) -> Path | None:
@@ -114,7 +114,7 @@ def _offer(name: str, file: Path) -> Path | None:
 def _name_in(path: Path, top: Path) -> str:
     """The name of a file in a package; another one where its package's name is somebody else's here."""
     parts = path.relative_to(top).with_suffix("").parts
-    inner = ".".join(part for part in parts if part != "__init__")
+    inner = ".".join(part.replace(".", "_") for part in parts if part != "__init__")
     start = top / "__init__.py"
     known = _known(top.name)
     if known is None:

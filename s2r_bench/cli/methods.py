@@ -1,6 +1,7 @@
 """methods: the simulators that are there, a new one to start from, and whether one keeps the contract."""
 
 import math
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -109,7 +110,7 @@ def check(
             session.progress(done, len(CHECKS), f"checks of {subject.method.name}: {one.name:<14}")
             outcomes.append(one(subject))
             if session.debug and outcomes[-1].trace:
-                session.say(f"{one.name}:\n{outcomes[-1].trace}")
+                sys.stderr.write(f"{one.name}:\n{outcomes[-1].trace}")
         session.progress(len(CHECKS), len(CHECKS), f"checks of {subject.method.name}{'':<16}")
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     document = {"method": subject.method.name, "preset": preset, "data": data, "ok": not failed}

@@ -39,6 +39,7 @@ def aside() -> Iterator[None]:
     finally:
         _set_aside.pop()
         if copy is not None:
+            out.flush()  # of what took hold of it before, while it still leads to stderr
             os.dup2(copy.fileno(), 1)
             copy.close()
 

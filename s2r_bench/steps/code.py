@@ -149,8 +149,13 @@ def sources(member: ModuleType) -> list[Path]:
 
 
 def beside(folder: Path, name: str) -> list[Path]:
-    """The files in a folder that a dotted name is found in: `net.py`; `parts/__init__.py` and `parts/net.py`."""
+    """The files in a folder that a dotted name is found in: `net.py`; `parts/__init__.py` and `parts/net.py`.
+
+    None of ours, also where somebody's file lies beside them in a checkout.
+    """
     parts = name.split(".")
+    if parts[0].startswith("s2r_"):
+        return []
     return [file for count in range(len(parts)) for file in _module_at(folder.joinpath(*parts[: count + 1]))]
 
 

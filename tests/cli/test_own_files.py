@@ -73,13 +73,13 @@ def test_files_of_a_package(tmp_path, statement, lazily):
 
 @pytest.mark.parametrize("lazily", [False, True])
 def test_files_beside_a_single_file(tmp_path, lazily):
-    statement = "from s2r_test_net import FACTOR"
-    path = written(tmp_path / "mine", 2.0, statement, package=False, lazily=lazily, helper="s2r_test_net")
+    statement = "from own_test_net import FACTOR"
+    path = written(tmp_path / "mine", 2.0, statement, package=False, lazily=lazily, helper="own_test_net")
     assert factor_of(path, tmp_path / "room") == pytest.approx(2)
 
 
 def test_a_changed_file_of_its_own_is_another_method(tmp_path):
-    for package, statement in ((True, "from .net import FACTOR"), (False, "from s2r_test_net import FACTOR")):
+    for package, statement in ((True, "from .net import FACTOR"), (False, "from own_test_net import FACTOR")):
         path = written(tmp_path / str(package), 2.0, statement, package=package, helper=statement.split()[1].strip("."))
         before = find(f"{path}:Sim").code
         next(file for file in path.parent.glob("*net.py")).write_text("FACTOR = 3.0\n")
@@ -101,12 +101,12 @@ def test_two_packages_of_one_name_do_not_mix(tmp_path, lazily):
 
 
 def test_two_single_files_with_a_helper_of_one_name_are_refused(tmp_path):
-    statement = "from s2r_test_net import FACTOR"
+    statement = "from own_test_net import FACTOR"
     one, other = (
-        written(tmp_path / place, 2.0, statement, package=False, helper="s2r_test_net") for place in ("a", "b")
+        written(tmp_path / place, 2.0, statement, package=False, helper="own_test_net") for place in ("a", "b")
     )
     find(f"{one}:Sim")
-    with pytest.raises(UsageError, match=r"b/s2r_test_net.py cannot be imported as 's2r_test_net': that is .*/a/"):
+    with pytest.raises(UsageError, match=r"b/own_test_net.py cannot be imported as 'own_test_net': that is .*/a/"):
         find(f"{other}:Sim")
 
 
@@ -152,3 +152,12 @@ def test_a_new_project_in_two_files_passes_from_anywhere(cli, tmp_path, pair_fol
     done = cli("methods", "check", f"{path}:{made.cls}", "-d", pair_folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 files: .json" in done.stdout
+
+
+def test_dots_in_a_file_s_name_are_no_packages(tmp_path):
+    path = written(
+        tmp_path / "mine", 2.0, "from own_test_net import FACTOR", package=False, stem="v1.2", helper="own_test_net"
+    )
+    assert factor_of(path, tmp_path / "room") == pytest.approx(2)
+    path = written(tmp_path / "own_pack", 3.0, "from .net import FACTOR", stem="v1.2")
+    assert factor_of(path, tmp_path / "other") == pytest.approx(3)
