@@ -67,7 +67,7 @@ class FitReport:
         steps: optimiser steps done, all networks together.
         seconds: wall time of the optimiser loop, resumed parts included.
         parameters: trainable parameters.
-        curve: rows of {"stage", "step", "train_loss", ...}; validation losses where they were computed.
+        curve: rows of {"stage", "step", "train_loss", ...}; "val_loss" where held-out pairs were given (`HoldsOut`).
     """
 
     steps: int = 0
@@ -117,7 +117,7 @@ class Simulator(Protocol):
         """Train on `pairs`; never called where `card.training` is "untrained".
 
         Args:
-            pairs: training pairs. Validation data is the harness's, not the method's.
+            pairs: training pairs. Validation data is the harness's; a method that asks to see it is `HoldsOut`.
             budget: optimiser steps.
             seed: decides initial weights, order and noise.
             workdir: where to leave checkpoints, so that a killed `fit` called again with the same arguments
@@ -150,6 +150,18 @@ class Diagnosable(Protocol):
 
     def diagnose(self, pairs: PairSet, seed: int) -> dict[str, float]:
         """Named figures; they are kept in the record beside the task's own and are never ranked."""
+        ...
+
+
+@runtime_checkable
+class HoldsOut(Protocol):
+    """A simulator whose training curve also tells its loss on pairs that it does not learn from."""
+
+    def hold_out(self, pairs: PairSet) -> None:
+        """The validation pairs, given before `fit`, shuffled where `card.training` is "unpaired".
+
+        Rows of the curve get a "val_loss" on some of them. Nothing else may depend on them: no weight, no choice.
+        """
         ...
 
 

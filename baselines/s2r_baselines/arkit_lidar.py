@@ -14,7 +14,7 @@ public model of it is known to us. This one has its parts, with constants of our
 6. confidence 2, 1, 0 by the distance and the spread of the anchors; pixels below `least_confidence` are holes; depth is
    rounded to `step_m`.
 
-Fit: anchor noise and blur by simulated moments (`_sensors/model.py`).
+Fit: noise and bias of the anchors, their distance, and blur by simulated moments (`_sensors/model.py`).
 """
 
 from collections.abc import Mapping
@@ -63,6 +63,7 @@ class ArkitLidarOptions(SensorOptions):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         **SensorOptions.presets,
+        "tiny": {"frames": 16, "rounds": 5},  # a frame has one bias: its spread is not seen in few of them
         "small": {"frames": 32},
         "paper": {"frames": 32},
     }
@@ -84,7 +85,9 @@ class ArkitLidar(PhysicalSensor[ArkitLidarConstants]):
     searched: ClassVar[Mapping[str, tuple[float, float]]] = {
         "noise_m": (1e-4, 0.1),
         "noise_relative": (1e-4, 0.1),
+        "bias_relative": (1e-4, 0.1),
         "blur_px": (0.1, 8.0),
+        "stride_px": (1.0, 32.0),
     }
     options: ArkitLidarOptions
 

@@ -6,7 +6,7 @@ inverted), and a patch discriminator on either side says what is missing (least 
 frame has one result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,10 +17,10 @@ from s2r_bench.engine.two_player_options import TwoPlayerOptions
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, torch_rng
 from s2r_bench.simulator import Budget, Card, FitReport, PairSet, Simulator
-from s2r_bench.types import DepthFrame
+from s2r_bench.types import DepthFrame, DepthPair
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from s2r_baselines._diffusion.constants import Levels
     from s2r_baselines._gan.images import ImageCode
@@ -102,12 +102,17 @@ class CycleGan:
         if not isinstance(options, CycleGanOptions):
             raise TypeError(f"cyclegan takes CycleGanOptions, not {type(options).__name__}")
         self.options: CycleGanOptions = options
+        self.held_out: PairSet | None = None
         self.translator = Translator("cyclegan", self._code, self._generator, multiple=MULTIPLE, device=device)
+
+    def hold_out(self, pairs: PairSet) -> None:
+        """Pairs whose loss the training's curve tells."""
+        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both generators and both discriminators; the two sides of a batch are drawn independently."""
         from s2r_baselines._diffusion.constants import camera_levels
-        from s2r_baselines._gan.crops import Crops
+        from s2r_baselines._gan.crops import Crops, windows
         from s2r_baselines._gan.cycle import CycleGame
         from s2r_baselines._gan.maps import unpaired_threshold
         from s2r_bench.engine.two_player import TwoPlayerLoop
@@ -123,15 +128,13 @@ class CycleGan:
             pool=options.pool,
         )
         rounds = options.train.rounds_for(len(pairs), budget.steps)
-        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=translator.device, workdir=workdir)
-        crops = Crops(
-            pairs,
-            [
-                lambda pair: {"clean": code.condition(pair.clean)},
-                lambda pair: {"captured": code.encode(pair.captured.depth)},
-            ],
-            options.crop,
-        )
+        views: list[Callable[[DepthPair], dict[str, Tensor]]] = [
+            lambda pair: {"clean": code.condition(pair.clean)},
+            lambda pair: {"captured": code.encode(pair.captured.depth)},
+        ]
+        watched, device = windows(self.held_out, views, options.crop, seed), translator.device
+        loop = TwoPlayerLoop(game, options.train, rounds, seed=seed, device=device, workdir=workdir, held_out=watched)
+        crops = Crops(pairs, views, options.crop)
         result = loop.run(lambda number: crops.batch(seed, number, options.train.batch))
         game.generators.load_state_dict(result.weights)
         translator.use(game.to_captured)

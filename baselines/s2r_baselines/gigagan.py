@@ -62,6 +62,7 @@ class GigaGan:
         if not isinstance(options, GigaGanOptions):
             raise TypeError(f"gigagan takes GigaGanOptions, not {type(options).__name__}")
         self.options: GigaGanOptions = options
+        self.held_out: PairSet | None = None
         self.translator = Translator(
             "gigagan",
             lambda residual, levels: map_code(options.code, residual, levels),
@@ -70,6 +71,10 @@ class GigaGan:
             multiple=2 ** (len(options.net.channels) - 1),
             device=device,
         )
+
+    def hold_out(self, pairs: PairSet) -> None:
+        """Pairs whose loss the training's curve tells."""
+        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both networks by turns. A round is one step of each, so an odd step of a budget is left over."""
@@ -82,7 +87,16 @@ class GigaGan:
         generator, discriminator = networks(options.net, code.condition_channels, seed_of(seed, "weights"))
         game = ScalesGame(generator, discriminator, options.loss, residual=options.code.residual)
         result = played_on_pairs(
-            game, code, pairs, options.crop, options.train, budget, seed=seed, device=translator.device, workdir=workdir
+            game,
+            code,
+            pairs,
+            options.crop,
+            options.train,
+            budget,
+            seed=seed,
+            device=translator.device,
+            workdir=workdir,
+            held_out=self.held_out,
         )
         translator.use(generator)
         if options.code.calibrate:

@@ -39,7 +39,8 @@ class Pix2PixOptions(Options):
         crop: side of the training windows in pixels, a multiple of 2^downs.
         norm: normalisation of both networks. "affine" is the published one, whose batch of 1 makes batch normalisation
             look at one image alone; "batch" needs batches of 4 or more, and simulates with frozen statistics.
-        l1: weight of the L1 between made and captured image, where the pair has both.
+        l1: weight of the L1 between made and captured image, where the pair has both. validity: of the cross-entropy
+            of validity ("channel").
     """
 
     code: MapOptions = MapOptions()
@@ -51,6 +52,7 @@ class Pix2PixOptions(Options):
     crop: int = Field(256, ge=64)
     norm: Literal["affine", "batch"] = "affine"
     l1: float = Field(100.0, ge=0)
+    validity: float = Field(10.0, ge=0)
     train: TwoPlayerOptions = TwoPlayerOptions()
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -108,6 +110,7 @@ class Pix2Pix:
         if not isinstance(options, Pix2PixOptions):
             raise TypeError(f"pix2pix takes Pix2PixOptions, not {type(options).__name__}")
         self.options: Pix2PixOptions = options
+        self.held_out: PairSet | None = None
         self.translator = Translator(
             "pix2pix",
             self._code,
@@ -116,6 +119,10 @@ class Pix2Pix:
             multiple=2**options.downs,
             device=device,
         )
+
+    def hold_out(self, pairs: PairSet) -> None:
+        """Pairs whose loss the training's curve tells."""
+        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train generator and discriminator on windows of the pairs."""
@@ -130,9 +137,19 @@ class Pix2Pix:
         dice = torch_rng(seed, "weights")
         generator = initialised(self._generator(code.condition_channels), dice)
         discriminator = initialised(self._discriminator(code.condition_channels), dice)
-        game = PairedGame(generator, discriminator, l1=options.l1, residual=options.code.residual)
+        weights = {"l1": options.l1, "validity": options.validity}
+        game = PairedGame(generator, discriminator, **weights, residual=options.code.residual)
         result = played_on_pairs(
-            game, code, pairs, options.crop, options.train, budget, seed=seed, device=translator.device, workdir=workdir
+            game,
+            code,
+            pairs,
+            options.crop,
+            options.train,
+            budget,
+            seed=seed,
+            device=translator.device,
+            workdir=workdir,
+            held_out=self.held_out,
         )
         translator.use(generator)
         if options.code.calibrate:
@@ -175,7 +192,8 @@ class Pix2Pix:
     def _generator(self, channels: int) -> "nn.Module":
         from s2r_baselines._gan.nets import UnetGenerator
 
-        return UnetGenerator(channels, self.options.ngf, self.options.downs, self.options.norm, self._made_channels)
+        options, made = self.options, self._made_channels
+        return UnetGenerator(channels, options.ngf, options.downs, options.norm, made, logits=made == 2)
 
     def _discriminator(self, channels: int) -> "nn.Module":
         from s2r_baselines._gan.nets import PatchDiscriminator

@@ -28,6 +28,7 @@ from s2r_bench.simulator import FitReport
 Side = Literal["generators", "discriminators"]
 Losses = dict[str, Tensor]
 MadeT = TypeVar("MadeT")
+ADVERSARIAL = "adversarial"
 LOGGED_AS: Mapping[Side, str] = {"generators": "train_loss", "discriminators": "discriminator_loss"}
 
 
@@ -55,6 +56,14 @@ class Game(ABC, Generic[MadeT]):
     def discriminators_loss(self, batch: Batch, made: MadeT, number: int, dice: torch.Generator) -> Losses:
         """The same of the discriminators in round `number`; it must not send gradients into `made`."""
 
+    def held_out_loss(self, batch: Batch, dice: torch.Generator) -> Tensor:
+        """What the generators' loss says of items that they do not learn from, but for what fools the discriminators.
+
+        The adversarial part is left out: it says how far the discriminators are, not the generators.
+        """
+        parts = self.generators_loss(batch, self.made(batch, dice))
+        return torch.stack([part for name, part in parts.items() if name != ADVERSARIAL]).sum()
+
     def kept(self) -> dict[str, Tensor]:
         """What goes on from round to round besides weights, by name."""
         return {}
@@ -71,7 +80,7 @@ class GameResult:
         weights: state of the generators to sample with (CPU tensors), averaged where that was asked for.
         rounds: that were played. seconds: that took, resumed parts included. parameters: of all networks.
         curve: rows of "step" (of both optimisers), "train_loss" (the generators'), "discriminator_loss", and the
-            parts of either by name.
+            parts of either by name; "val_loss" where held-out items were given.
     """
 
     weights: dict[str, Tensor]
@@ -121,6 +130,9 @@ class Player:
 class TwoPlayerLoop(Generic[MadeT]):
     """Plays `game` for a number of rounds; a checkpoint in `workdir` is picked up where it stopped.
 
+    `held_out`: items that nothing is learned from; every row of the curve gets their loss, of the weights as they are
+    then, not averaged.
+
     Raises:
         DataError: the checkpoint is damaged or another game's.
     """
@@ -134,7 +146,9 @@ class TwoPlayerLoop(Generic[MadeT]):
         seed: int,
         device: torch.device,
         workdir: Path | None = None,
+        held_out: Batch | None = None,
     ) -> None:
+        self.held_out = None if held_out is None else {n: tensor.to(device) for n, tensor in held_out.items()}
         self.game, self.options, self.rounds = game, options, rounds
         self.seed, self.device, self.workdir = seed, device, workdir
         self.half = in_half(options.precision, device.type)
@@ -210,8 +224,22 @@ class TwoPlayerLoop(Generic[MadeT]):
 
     def _end_row(self) -> None:
         means = {name: total / count for name, (total, count) in self.sums.items()}
+        if self.held_out is not None:
+            means["val_loss"] = self._held_out_loss(self.held_out)
         self.curve.append({"step": float(STEPS_A_ROUND * self.done), **means})
         self.sums = {}
+
+    @torch.no_grad()
+    def _held_out_loss(self, batch: Batch) -> float:
+        networks = [player.network for player in self.players.values()]
+        for network in networks:
+            network.eval()  # running statistics stay as training left them
+        with exact(), self._computing():
+            # the same draws every time, so that rows can be compared
+            loss = float(self.game.held_out_loss(batch, step_rng(self.seed, 0, 0, "held out")))
+        for network in networks:
+            network.train()
+        return loss
 
     def _save(self) -> None:
         if self.workdir is None:

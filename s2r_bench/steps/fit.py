@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ from s2r_bench.files import write_json
 from s2r_bench.options import Options
 from s2r_bench.records import RunRecord, RunSpec
 from s2r_bench.seeds import rng_of
-from s2r_bench.simulator import Budget, PairSet, TakesSensor
+from s2r_bench.simulator import Budget, HoldsOut, PairSet, TakesSensor
 from s2r_bench.steps.checkpoint import Fitted, Origin, open_checkpoint, save_checkpoint, simulation_only, taken
 from s2r_bench.steps.environment import environment, peak_memory_mb, reset_peak_memory
 from s2r_bench.steps.leakage import declared
 from s2r_bench.steps.methods import Method, served
 from s2r_bench.store import Cell, Overwrite, Store
 from s2r_bench.types import DepthPair
-from s2r_bench.worlds.base import OwnsSensor, World
+from s2r_bench.worlds.base import OwnsSensor, Split, World
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,11 @@ def with_sensor(fitted: Fitted, world: World) -> Fitted:
 def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:
     reset_peak_memory(job.device)
     seen = tuple(sorted(declared(job.method)))  # one that cannot be read is told before the fit, not after
-    pairs: PairSet = job.world.pairs("train")
-    if job.method.cls.card.training == "unpaired":
-        pairs = ShuffledPairs(pairs, job.seed)
+    pairs = _shown(job, "train")
     simulator = job.method.cls(job.options, job.device)
+    if isinstance(simulator, HoldsOut):
+        with suppress(UsageError):  # a folder of pairs may have no such split
+            simulator.hold_out(_shown(job, "val"))
     report = simulator.fit(pairs, job.budget, job.seed, cell.work)
     origin = Origin(
         method=job.method.word,
@@ -151,6 +152,12 @@ def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:
     record = cell.finish(RunRecord(job.spec, (), environment=facts, costs=costs))
     shutil.rmtree(cell.folder / "work", ignore_errors=True)
     return record
+
+
+def _shown(job: FitJob, split: Split) -> PairSet:
+    """The pairs of a split as the method may see them."""
+    pairs = job.world.pairs(split)
+    return ShuffledPairs(pairs, job.seed) if job.method.cls.card.training == "unpaired" else pairs
 
 
 def camera_of(pairs: PairSet) -> dict[str, Any]:

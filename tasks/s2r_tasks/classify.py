@@ -1,6 +1,6 @@
 """Few-shot classification of scanned objects: pretrained by completion of simulated views (OcCo; paper table 3).
 
-Protocol classify/1
+Protocol classify/2
   Pretraining (OcCo): views of the world's CAD corpus are back-projected, one partial cloud a view, cut out by the CAD's
   box; a network learns to complete each to the CAD's surface. `sim_fraction` of each category's objects, chosen by the
   hash of their ids, have the arm's simulated views; the others have clean ones. Objects, views and order are the same
@@ -9,8 +9,9 @@ Protocol classify/1
   times; drawn once by `episode_seed`, saved, and the same for all arms and seeds. Queries come from what the supports
   leave of the training split (CrossPoint's way): the published test split has too few objects of two classes.
   Scanned objects: the world's, or ScanObjectNN on disk (`scanobjectnn`), or Point-BERT's episode files (`episodes`).
-  Learners: finetune, all weights, cross entropy with smoothed labels, scored after the last epoch; and a linear SVM on
-  the frozen encoder's features (largest and mean over the points). Both from the same pretrained encoder.
+  Learners: finetune, all weights, cross entropy with smoothed labels, running statistics begun with the support's,
+  scored after the last epoch; and a linear SVM on the frozen encoder's features (largest and mean over the points).
+  Both from the same pretrained encoder.
   random-init: the same networks without pretraining, the task's own reference.
   Figures: accuracy of each episode, so that arms are compared episode by episode. The best epoch by the queries, which
   the literature reports, is kept beside it where it is asked for (`finetune.watched`), and never judged.
@@ -37,7 +38,7 @@ ORACLE = "chosen by the queries"
 class Classify:
     """Scanned objects classified from a few of each class by a network that learned from an arm's views."""
 
-    protocol: ClassVar[str] = "classify/1"
+    protocol: ClassVar[str] = "classify/2"
     references: ClassVar[tuple[str, ...]] = ("random-init",)
     judged: ClassVar[str] = GROUP
     anchors: ClassVar[tuple[str, str]] = ("no-sim", "oracle")

@@ -13,14 +13,14 @@ def frame_of(depth, focal, name="0"):
 
 
 class Captured:
-    """Pairs of a wall of growing distance, captured by a given sensor."""
+    """Pairs of a wall of growing distance, or of given frames, captured by a given sensor."""
 
     scenes = frozenset({"made"})
     digest = "captured"
 
-    def __init__(self, sensor, count=4, size=(48, 64), focal=58.5):
+    def __init__(self, sensor, count=4, size=(48, 64), focal=58.5, clean=None):
         rows = np.mgrid[: size[0], : size[1]][0]
-        self._clean = [frame_of(1 + 0.25 * i + 2e-3 * rows, focal, f"{i}") for i in range(count)]
+        self._clean = clean or [frame_of(1 + 0.25 * i + 2e-3 * rows, focal, f"{i}") for i in range(count)]
         self._sensor = sensor
 
     def __len__(self):

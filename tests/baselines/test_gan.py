@@ -1,5 +1,6 @@
 """CycleGAN and pix2pix: networks as published, losses, image pool, exact resume, seeded dropout."""
 
+import json
 import math
 from functools import partial
 
@@ -11,7 +12,7 @@ from made_pairs import MadePairs, frame, noisy_pair
 from s2r_baselines._gan.crops import Crops
 from s2r_baselines._gan.cycle import CycleGame
 from s2r_baselines._gan.images import FarPairCode, ImageCode, mirrored
-from s2r_baselines._gan.losses import adversarial, judged, weighted_l1
+from s2r_baselines._gan.losses import adversarial, judged, validity_loss, weighted_l1
 from s2r_baselines._gan.maps import map_code, resting, unpaired_threshold, with_holes
 from s2r_baselines._gan.nets import (
     Adding,
@@ -25,8 +26,9 @@ from s2r_baselines._gan.nets import (
 from s2r_baselines._gan.options import ImageOptions, MapOptions
 from s2r_baselines._gan.paired import PairedGame, sides_of
 from s2r_baselines._gan.pool import ImagePool
-from s2r_baselines._gan.translator import WEIGHTS, depth_correlation
+from s2r_baselines._gan.translator import NOTE, WEIGHTS, depth_correlation
 from s2r_baselines.cyclegan import CycleGan, CycleGanOptions
+from s2r_baselines.gigagan import GigaGan
 from s2r_baselines.pix2pix import Pix2Pix, Pix2PixOptions
 from s2r_bench.engine.checkpoint import latest_state
 from s2r_bench.errors import DataError, UsageError
@@ -117,6 +119,15 @@ def test_generators_keep_size_and_range():
         assert float(made.detach().abs().max()) <= 1
 
 
+def test_a_u_net_can_leave_its_last_channel_as_logits():
+    plain, network = UnetGenerator(2, 4, 6), UnetGenerator(2, 4, 6, logits=True)
+    network.load_state_dict(plain.state_dict())
+    image = 3 * torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(0))
+    ended, left = plain(image), network(image)
+    assert torch.equal(left[:, :1], ended[:, :1])
+    assert torch.allclose(left[:, 1:].tanh(), ended[:, 1:])
+
+
 def test_reflection_is_that_of_torch():
     image = torch.randn(2, 3, 7, 9)
     assert torch.equal(Reflect(3)(image), torch.nn.functional.pad(image, (3, 3, 3, 3), mode="reflect"))
@@ -194,6 +205,24 @@ def test_paired_loss_by_hand():
     loss = game.discriminators_loss(batch, made, 0, torch.Generator())["told_apart"]
     real, fake = (softplus[0] + softplus[4]) / 2, (softplus[2] + softplus[3]) / 2
     assert loss.item() == pytest.approx((real + fake) / 2, rel=1e-5)
+
+
+def test_validity_is_taught_by_cross_entropy_and_value_by_l1():
+    game = PairedGame(Constant(2.0), Constant(1.0), l1=10.0, validity=5.0, residual=True)
+    maps = [torch.tensor([[0.1, 0.1], [1.0, 1.0]]), torch.tensor([[0.3, 0.0], [1.0, -1.0]])]
+    batch = {"clean": maps[0].view(1, 2, 1, 2), "captured": maps[1].view(1, 2, 1, 2)}
+    batch["weight"] = torch.tensor([[1.0, 0.1], [1.0, 1.0]]).view(1, 2, 1, 2)
+    parts = game.generators_loss(batch, game.made(batch, torch.Generator()))
+    assert parts["l1"].item() == pytest.approx(10 * (0.1 + 0.1 * 0.2) / 1.1)  # a value under a hole weighs a tenth
+    logits = (math.log1p(math.exp(-2.0)), math.log1p(math.exp(2.0)))  # of a value that is there, and of a hole
+    assert parts["validity"].item() == pytest.approx(5 * sum(logits) / 2)
+
+
+def test_a_generator_that_is_sure_still_learns_of_a_hole():
+    """The reason for cross-entropy: through a tanh, L1 has next to no slope there."""
+    logits = torch.full((1, 1, 1, 1), 8.0, requires_grad=True)
+    validity_loss(logits, -torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1)).backward()
+    assert logits.grad.item() > 0.99
 
 
 def images(*values):
@@ -307,7 +336,7 @@ def test_an_adding_generator_keeps_depth_and_draws_validity():
 @pytest.mark.parametrize("residual", [False, True])
 def test_a_discriminator_sees_a_made_hole_as_a_capture_has_it(residual):
     clean = torch.tensor([[0.2, 0.2, 0.2, 1.0], [1.0, 1.0, 1.0, -1.0]]).view(1, 2, 1, 4)
-    drawn = torch.tensor([[0.3, 0.3, 0.3, 0.3], [1.0, 0.0, -1.0, 1.0]]).view(1, 2, 1, 4)
+    drawn = torch.tensor([[0.3, 0.3, 0.3, 0.3], [40.0, 0.0, -40.0, 40.0]]).view(1, 2, 1, 4)
     rest = resting(clean, residual=residual)
     low = 0.0 if residual else 0.2
     shown = with_holes(drawn, clean, rest)[0, :, 0]
@@ -406,6 +435,29 @@ def test_both_players_steps_and_networks_count(cls):
     assert report.seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("cls", "changes"),
+    [(CycleGan, {}), (Pix2Pix, {}), (Pix2Pix, {"norm": "batch", "train.batch": 4}), (GigaGan, {})],
+)
+def test_held_out_pairs_are_told_of_and_learned_from_by_nobody(cls, changes, tmp_path):
+    """Running statistics, pools, draws: whether the validation loss is taken changes no weight."""
+    reports = []
+    for name, held in (("alone", None), ("watched", MadePairs(partial(noisy_pair, missing=9)))):
+        simulator = cls(cls.options_type.preset("smoke", {"train.steps": 12, "train.log_every": 2, **changes}))
+        if held is not None:
+            simulator.hold_out(held)
+        reports.append(simulator.fit(Pairs(), Budget(), seed=0))
+        (tmp_path / name).mkdir()
+        simulator.save(tmp_path / name)
+    alone, watched = ((tmp_path / name / WEIGHTS).read_bytes() for name in ("alone", "watched"))
+    assert alone == watched
+    assert all("val_loss" not in row for row in reports[0].curve)
+    told = [row["val_loss"] for row in reports[1].curve]
+    assert len(told) == 3
+    assert len(set(told)) == 3  # of the weights as they are then
+    assert [{**row, "val_loss": 0} for row in reports[1].curve] == [{**row, "val_loss": 0} for row in reports[0].curve]
+
+
 class Killed(RuntimeError):
     pass
 
@@ -474,6 +526,14 @@ def test_pix2pix_learns_its_pairs():
     report = simulator.fit(Pairs(), Budget(), seed=0)
     assert report.curve[-1]["l1"] < 0.5 * report.curve[0]["l1"]
     assert simulator.diagnose(Pairs(), 0)["depth_correlation"] > 0.5
+
+
+def test_a_generator_of_an_earlier_version_is_refused(fitted, tmp_path):
+    fitted[Pix2Pix].save(tmp_path)
+    note = json.loads((tmp_path / NOTE).read_text())
+    (tmp_path / NOTE).write_text(json.dumps({name: value for name, value in note.items() if name != "format"}))
+    with pytest.raises(DataError, match="another version of pix2pix"):
+        Pix2Pix(fitted[Pix2Pix].options).load(tmp_path)
 
 
 def test_depth_turned_inside_out_is_told():

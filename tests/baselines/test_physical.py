@@ -119,6 +119,54 @@ def noisy(frame, index, share):
     return frame.with_depth((frame.depth * np.exp(noise)).astype(np.float32))
 
 
+def stepped(facing, count):
+    """Clean frames of a slanted wall, farther each time, with a box half a metre before it."""
+    height, width = facing.size
+    rows, columns = np.mgrid[:height, :width]
+    for index in range(count):
+        depth = 1.2 + 0.5 * index + 4e-3 * rows + 2e-3 * columns
+        depth[height // 4 : 3 * height // 4, width // 3 : 2 * width // 3] -= 0.5
+        yield facing.with_depth(depth.astype(np.float32))
+
+
+ALL_SEARCHED = {
+    Redwood: ({"noise_px": 0.05, "jitter_px": 3.0}, {"frames": 4, "rounds": 3}, (96, 128), 117.0),
+    KinectDots: (
+        {"noise_steps": 1.5, "lateral_px": 1.5, "baseline_m": 0.12},
+        {"frames": 2, "rounds": 3},
+        (60, 80),
+        195.0,
+    ),
+    Stereo: (
+        {"light_e": 800.0, "read_noise_e": 60.0, "baseline_m": 0.1},
+        {"frames": 2, "rounds": 2},
+        (48, 64),
+        117.0,
+    ),
+    ArkitLidar: (
+        {"noise_m": 0.006, "noise_relative": 0.006, "bias_relative": 0.001, "blur_px": 1.0, "stride_px": 24.0},
+        {"frames": 4, "rounds": 3},
+        (48, 64),
+        58.5,
+    ),
+}
+
+
+@pytest.mark.parametrize("cls", ALL_SEARCHED)
+def test_all_that_is_searched_together_comes_near_known_constants(cls, captured_pairs, wall):
+    true, few, size, focal = ALL_SEARCHED[cls]
+    assert set(true) == set(cls.searched)
+    source = ready(cls, {f"constants.{name}": value for name, value in true.items()}, preset="tiny")
+    clean = list(stepped(wall(1.0, size, focal), few["frames"]))
+    pairs = captured_pairs(lambda frame, index: one(source, frame, view=100 + index, session=index), clean=clean)
+    report = cls(cls.options_type(**few)).fit(pairs, Budget(), 0)
+    known = cls(cls.options_type(**few, constants=true)).fit(pairs, Budget(steps=1), 0)
+    start, end = report.curve[0]["train_loss"], report.curve[-1]["train_loss"]
+    truth = known.curve[0]["train_loss"]  # not 0: the captures' noise is another draw
+    assert start > 3 * truth
+    assert end < truth + 0.03 * (start - truth)
+
+
 # ---- nguyen
 
 

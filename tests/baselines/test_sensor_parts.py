@@ -34,6 +34,26 @@ def test_the_search_stays_within_bounds_and_budget():
     assert report.steps == 5
 
 
+def floored(numbers):
+    """A bowl in `a` that is level below 1.5, as where a shift rounds to no pixel."""
+    return abs(np.log(max(numbers["a"], 1.5) / 4))
+
+
+def test_the_search_crosses_level_ground():
+    best, report = Search(floored, {"a": 0.1}, {"a": (0.02, 100)}).run(6)
+    assert best["a"] == pytest.approx(4, rel=0.05)
+    best, _ = Search(lambda n: floored({"a": 1 / n["a"]}), {"a": 10.0}, {"a": (0.01, 50)}).run(6)
+    assert best["a"] == pytest.approx(0.25, rel=0.05)
+    assert Search(floored, {"a": 0.1}, {"a": (0.02, 100)}).run(6, most=3)[1].steps == 3
+    assert report.steps < 30
+
+
+def test_a_number_without_influence_stays_and_costs_little():
+    best, report = Search(lambda n: 1.0, {"a": 0.1}, {"a": (1e-4, 100.0)}).run(1)
+    assert best["a"] == 0.1
+    assert report.steps == 1 + 2 * 4  # four either way
+
+
 def test_a_killed_search_repeats_no_trial_and_ends_the_same(tmp_path):
     whole, whole_report = Search(bowl, {"a": 1.0, "b": 1.0}, {"a": (0.1, 10), "b": (0.01, 10)}).run(4)
     calls = []

@@ -47,7 +47,7 @@ def test_evaluate_names_the_line(cli_here, broken, plugins, pair_folder, where, 
     assert f"error: KeyError: 'x' (mine.py:{line}, in {where}; --traceback shows all of it)" in err
     assert "Traceback" not in err
     failed = json.loads(cli_here("results", "ls", "--failed", "--json")[1])
-    assert f"'x' (mine.py:{line}, in {where})" in [row["message"] for row in failed]
+    assert f"KeyError: 'x' (mine.py:{line}, in {where})" in [row["message"] for row in failed]
     _, _, err = cli_here(*words, "-m", path, "-m", "no-sim", "--traceback")
     assert f'mine.py", line {line}, in {where}' in err
 

@@ -18,13 +18,14 @@ from s2r_bench.task import Arm
 from s2r_bench.worlds import open_world
 from s2r_bench.worlds.mini import MiniWorld
 from s2r_tasks._classify.data import clouds_of, data_key, normalised
-from s2r_tasks._classify.finetune import augmented, finetuned, share_right, smoothed_cross_entropy
+from s2r_tasks._classify.finetune import augmented, finetuned, settle, share_right, smoothed_cross_entropy
 from s2r_tasks._classify.options import ClassifyOptions, FinetuneOptions
 from s2r_tasks._classify.pipeline import Pipeline
 from s2r_tasks._classify.svm import fit_svm, solve
 from s2r_tasks._occo.data.episode_clouds import EpisodeClouds
 from s2r_tasks._occo.data.point_bert import write_point_bert
 from s2r_tasks._occo.heads import Classifier
+from s2r_tasks._occo.neighbours import knn
 from s2r_tasks.classify import Classify
 
 CLEAN = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
@@ -144,6 +145,43 @@ def test_finetuning_learns_and_is_a_function_of_its_seed(easy: EpisodeClouds) ->
     again = finetuned(smoke_classifier(), easy, unwatched, 11, "cpu")
     assert again.best is None
     assert again.last == found.last  # to watch takes part in nothing
+
+
+def test_statistics_begin_as_those_of_the_support(easy: EpisodeClouds) -> None:
+    """The first layer's, by hand: over all edges of a batch, the plain mean of the batches."""
+    network = smoke_classifier()
+    settle(network, easy.support, 6, "cpu")
+    layer = network.encoder.get_submodule("conv1")
+    means, variances = [], []
+    for part in torch.split(torch.from_numpy(easy.support), 6):
+        near = torch.stack([cloud[rows] for cloud, rows in zip(part, knn(part, 4), strict=True)])
+        own = part[:, :, None].expand_as(near)
+        edges = torch.cat([near - own, own], -1) @ layer[0].weight.detach().flatten(1).T
+        means.append(edges.flatten(0, 2).mean(0))
+        variances.append(edges.flatten(0, 2).var(0))
+    torch.testing.assert_close(layer[1].running_mean, torch.stack(means).mean(0), atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(layer[1].running_var, torch.stack(variances).mean(0), atol=1e-7, rtol=1e-4)
+    assert network.training
+    assert layer[1].momentum == 0.1
+
+
+@pytest.mark.parametrize("steps", [2, 10])
+def test_a_short_finetuning_is_scored_by_its_own_statistics(easy: EpisodeClouds, steps: int) -> None:
+    """What a fresh network's running statistics are after few steps is near what the support has in it then."""
+    options = FinetuneOptions.model_validate(
+        {
+            "epochs": steps // 2,
+            "watched": 0,
+            "train": {"batch": 6, "lr": 1e-4, "warmup": 0, "precision": "fp32", "ema": 0},
+        }
+    )
+    network = smoke_classifier()
+    finetuned(network, easy, options, 11, "cpu")
+    layers = [part for part in network.encoder.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
+    trained = [layer.running_var.clone() for layer in layers]
+    settle(network, easy.support, 6, "cpu")
+    for before, layer in zip(trained, layers, strict=True):
+        assert torch.allclose(before, layer.running_var, rtol=0.2)
 
 
 def test_augmentation_moves_clouds_rigidly_but_for_the_scale(easy: EpisodeClouds) -> None:

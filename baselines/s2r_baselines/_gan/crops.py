@@ -14,6 +14,7 @@ from s2r_bench.engine.loop import step_rng
 from s2r_bench.simulator import PairSet
 from s2r_bench.types import DepthPair
 
+HELD_OUT = 16  # windows that a curve's validation loss is taken on
 MOST_CACHED = 4096  # images or sets of them kept in memory
 Sides = dict[str, Tensor]
 
@@ -54,3 +55,8 @@ class Crops:
                 self.cache.pop(next(iter(self.cache)))
             self.cache[view, index] = self.views[view](self.pairs[index])
         return self.cache[view, index]
+
+
+def windows(pairs: PairSet | None, views: Sequence[Callable[[DepthPair], Sides]], crop: int, seed: int) -> Sides | None:
+    """Some windows of held-out pairs, decided by `seed`; None where there are no pairs."""
+    return Crops(pairs, views, crop).batch(seed, 0, HELD_OUT) if pairs is not None and len(pairs) else None

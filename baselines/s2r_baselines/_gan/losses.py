@@ -1,4 +1,4 @@
-"""Adversarial losses on patch logits, and the L1 that counts known pixels only."""
+"""Adversarial losses on patch logits, and the pair's own: L1 and cross-entropy that count known pixels only."""
 
 from typing import Literal
 
@@ -27,3 +27,15 @@ def judged(real: Tensor, made: Tensor, form: AdversarialForm) -> Tensor:
 def weighted_l1(made: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     """Mean absolute difference over what weighs; 0 where nothing does. All three of one shape."""
     return ((made - wanted).abs() * weight).sum() / weight.sum().clamp(min=1)
+
+
+def validity_loss(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Mean cross-entropy of validity over what weighs; 0 where nothing does. All three of one shape.
+
+    Args:
+        logits: of there being a value.
+        wanted: captured validity, 1 or -1; between them at coarse scales.
+        weight: of each pixel.
+    """
+    off = nn.functional.binary_cross_entropy_with_logits(logits, (wanted + 1) / 2, reduction="none")
+    return (off * weight).sum() / weight.sum().clamp(min=1)

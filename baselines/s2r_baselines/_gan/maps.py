@@ -1,7 +1,8 @@
 """Maps of pairs: the codes of the diffusion simulators with their constants, and holes that a discriminator can see.
 
 Validity is a map of its own, +1 or -1: a hole needs a place that is no depth, and one that both a generator can reach
-(by tanh) and a discriminator can see.
+and a discriminator can see. A generator draws its logit, which cross-entropy teaches: a tanh under L1 is +1 wherever a
+hole is less likely than not, which is nearly everywhere, and saturated there it learns no more.
 """
 
 from collections.abc import Callable
@@ -84,10 +85,10 @@ def resting(condition: Tensor, *, residual: bool) -> Tensor:
 
 
 def with_holes(drawn: Tensor, condition: Tensor, rest: Tensor) -> Tensor:
-    """Generated maps (B, 2, h, w) as captures are coded: `rest` in holes, and a hole where nothing is.
+    """Generated values and logits (B, 2, h, w) as captures are coded: `rest` in holes, and a hole where nothing is.
 
     Without this the discriminator would tell sides by what stands under a hole, which no depth map holds.
     """
     known = (condition[:, 1:2] + 1) / 2  # a share at coarse scales
-    seen = known * (drawn[:, 1:] + 1) / 2
+    seen = known * drawn[:, 1:].sigmoid()
     return torch.cat([rest + seen * (drawn[:, :1] - rest), 2 * seen - 1], 1)

@@ -69,15 +69,23 @@ class UnetGenerator(nn.Module):
         downs: halvings (published: 8 at 256 px, 7 at 128 px). The downs - 5 layers inside the outer four, except the
             innermost, have dropout.
         norm: "affine" or "batch", see the module.
+        outputs: channels out. logits: whether the last of them is left as it is, where the others end in a tanh.
     """
 
     def __init__(
-        self, channels: int, width: int, downs: int, norm: Norm = "affine", outputs: int | None = None
+        self,
+        channels: int,
+        width: int,
+        downs: int,
+        norm: Norm = "affine",
+        outputs: int | None = None,
+        *,
+        logits: bool = False,
     ) -> None:
         super().__init__()
         if downs < 6:
             raise ValueError(f"with {downs} halvings no layer has dropout, the only noise there is; 6 are the fewest")
-        self.downs = downs
+        self.downs, self.logits = downs, logits
         sizes = [width * min(2**level, 8) for level in range(downs)]
         self.down = nn.ModuleList(
             _down(a, b, norm, outer=level == 0, inner=level == downs - 1)
@@ -102,7 +110,7 @@ class UnetGenerator(nn.Module):
                 x = dropped(x, DROPOUT, dice)
             if skips:
                 x = torch.cat([skips.pop(), x], 1)
-        return x
+        return torch.cat([x[:, :-1].tanh(), x[:, -1:]], 1) if self.logits else x.tanh()
 
 
 class PatchDiscriminator(nn.Module):
@@ -200,5 +208,5 @@ def _down(a: int, b: int, norm: Norm, *, outer: bool, inner: bool) -> nn.Sequent
 
 
 def _up(a: int, b: int, norm: Norm, *, outer: bool) -> nn.Sequential:
-    last = nn.Tanh() if outer else _norm(norm, b)
+    last = nn.Identity() if outer else _norm(norm, b)
     return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(a, b, 4, 2, 1, bias=outer), last)

@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from s2r_baselines._gan.losses import adversarial, judged, weighted_l1
+from s2r_baselines._gan.losses import adversarial, judged, validity_loss, weighted_l1
 from s2r_baselines._gan.maps import resting, with_holes
 from s2r_baselines._gan.translator import Code
 from s2r_bench.engine.loop import Batch
@@ -34,14 +34,23 @@ class PairedGame(Game[Images]):
 
     Args:
         generator: called with clean images and a torch generator. discriminator: of clean and captured images, stacked.
-        l1: weight of the L1 between made and captured image.
+        l1: weight of the L1 between made and captured value. validity: of the cross-entropy of validity, where images
+            have that.
         residual: whether images hold a coded residual; only matters where they have validity, whose holes the
             discriminator is then shown as captures have them.
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, *, l1: float, residual: bool = False) -> None:
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        l1: float,
+        validity: float = 0.0,
+        residual: bool = False,
+    ) -> None:
         super().__init__(generator, discriminator)
-        self.l1, self.residual = l1, residual
+        self.l1, self.validity, self.residual = l1, validity, residual
 
     def made(self, batch: Batch, dice: torch.Generator) -> Images:
         """The captured side from the clean one, with dropout: as it comes out, and as the discriminator sees it."""
@@ -51,10 +60,13 @@ class PairedGame(Game[Images]):
         return {"captured": raw, "shown": shown}
 
     def generators_loss(self, batch: Batch, made: Images) -> Losses:
-        """Adversarial and L1 part."""
+        """Adversarial and L1 part, and that of validity."""
         fooled = adversarial(self._logits(batch, made["shown"]), "vanilla", real=True)
-        off = weighted_l1(made["captured"], batch["captured"], batch["weight"])
-        return {"adversarial": fooled, "l1": self.l1 * off}
+        sides = (made["captured"], batch["captured"], batch["weight"])
+        losses = {"adversarial": fooled, "l1": self.l1 * weighted_l1(*(maps[:, :1] for maps in sides))}
+        if made["captured"].shape[1] > 1:
+            losses["validity"] = self.validity * validity_loss(*(maps[:, 1:] for maps in sides))
+        return losses
 
     def discriminators_loss(self, batch: Batch, made: Images, number: int, dice: torch.Generator) -> Losses:
         """On the captured and on the made image, each beside the clean one."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from s2r_baselines._gan.crops import Crops
+from s2r_baselines._gan.crops import Crops, windows
 from s2r_baselines._gan.paired import PairCode, sides_of
 from s2r_bench.engine.two_player import Game, GameResult, TwoPlayerLoop
 from s2r_bench.engine.two_player_options import TwoPlayerOptions
@@ -23,6 +23,7 @@ def played_on_pairs(
     seed: int,
     device: torch.device,
     workdir: Path | None,
+    held_out: PairSet | None = None,
 ) -> GameResult:
     """Play to the last round that options or budget ask for; the generators hold the weights to sample with.
 
@@ -36,10 +37,13 @@ def played_on_pairs(
         seed: decides everything that is drawn.
         device: where it is played.
         workdir: for checkpoints.
+        held_out: pairs that the curve tells the loss of.
     """
     rounds = train.rounds_for(len(pairs), budget.steps)
-    loop = TwoPlayerLoop(game, train, rounds, seed=seed, device=device, workdir=workdir)
-    crops = Crops(pairs, [lambda pair: sides_of(code, pair)], crop)
+    views = [lambda pair: sides_of(code, pair)]
+    watched = windows(held_out, views, crop, seed)
+    loop = TwoPlayerLoop(game, train, rounds, seed=seed, device=device, workdir=workdir, held_out=watched)
+    crops = Crops(pairs, views, crop)
     result = loop.run(lambda number: crops.batch(seed, number, train.batch))
     game.generators.load_state_dict(result.weights)
     return result

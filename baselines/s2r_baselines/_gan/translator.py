@@ -18,6 +18,7 @@ from s2r_bench.errors import DataError, NotFittedError
 from s2r_bench.types import DepthArray, DepthFrame
 
 WEIGHTS, NOTE = "generator.safetensors", "constants.json"
+FORMAT = 2  # 1: validity ended in a tanh, 2: paired methods draw its logit
 
 
 class Code(Protocol):
@@ -113,7 +114,12 @@ class Translator:
             raise NotFittedError(f"there is nothing to save: {self.name} has not been trained")
         write_tensors(folder / WEIGHTS, self.generator.state_dict())
         residual = self.code.residual.as_dict() if self.code.residual else None
-        constants = {"residual": residual, "levels": self.code.levels, "calibration": asdict(self.calibration)}
+        constants = {
+            "format": FORMAT,
+            "residual": residual,
+            "levels": self.code.levels,
+            "calibration": asdict(self.calibration),
+        }
         write_json(folder / NOTE, constants)
 
     def load(self, folder: Path) -> None:
@@ -123,6 +129,8 @@ class Translator:
             DataError: a file is missing or damaged, or the weights are another network's.
         """
         note, weights = read_json(folder / NOTE), read_tensors(folder / WEIGHTS)
+        if note.get("format") != FORMAT:
+            raise DataError(f"{folder / NOTE} is of another version of {self.name}: train again with this one")
         try:
             residual = ResidualCode.from_dict(note["residual"]) if note["residual"] else None
             code = self.make_code(residual, None if note["levels"] is None else tuple(note["levels"]))

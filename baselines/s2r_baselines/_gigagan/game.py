@@ -9,7 +9,7 @@ from s2r_baselines._gan.maps import resting, with_holes
 from s2r_baselines._gigagan.discriminator import Discriminator
 from s2r_baselines._gigagan.generator import TARGET_MAPS, Generator
 from s2r_baselines._gigagan.layers import pyramid
-from s2r_baselines._gigagan.losses import discriminator_loss, generator_loss, pyramid_l1, r1_penalty
+from s2r_baselines._gigagan.losses import discriminator_loss, generator_loss, pyramid_l1, pyramid_validity, r1_penalty
 from s2r_baselines._gigagan.options import LossOptions, NetOptions
 from s2r_bench.engine.loop import Batch
 from s2r_bench.engine.two_player import Game, Losses
@@ -63,10 +63,14 @@ class ScalesGame(Game[Drawn]):
         return Drawn(conditions, raw, shown)
 
     def generators_loss(self, batch: Batch, made: Drawn) -> Losses:
-        """Non-saturating loss and L1."""
+        """Non-saturating loss, L1, and cross-entropy of validity."""
         wanted, weights = (pyramid(batch[name], self.scales) for name in ("captured", "weight"))
         fooled = generator_loss(self.discriminators(made.shown, made.conditions), self.options.coarse)
-        return {"adversarial": fooled, "l1": self.options.l1 * pyramid_l1(made.raw, wanted, weights)}
+        return {
+            "adversarial": fooled,
+            "l1": self.options.l1 * pyramid_l1(made.raw, wanted, weights),
+            "validity": self.options.validity * pyramid_validity(made.raw, wanted, weights),
+        }
 
     def discriminators_loss(self, batch: Batch, made: Drawn, number: int, dice: torch.Generator) -> Losses:
         """Logistic loss, and R1 in every `r1_every`-th round."""

@@ -9,9 +9,9 @@ from torch.nn import functional
 from s2r_baselines._gigagan.layers import SLOPE, AdaptiveConv, EqualLinear, L2Attention, doubled, halved
 from s2r_baselines._gigagan.options import NetOptions
 
-TARGET_MAPS = 2  # value and validity
+TARGET_MAPS = 2  # value, and the logit of there being one
 SHRINK = 2**-0.5  # a sum of two roads keeps its spread
-MOSTLY_SEEN = 1.0  # where the validity of an untrained network begins: most pixels of a camera have a value
+MOSTLY_SEEN = 2.0  # where the logit of an untrained network begins: most pixels of a camera have a value
 
 
 class Generator(nn.Module):
@@ -55,7 +55,7 @@ class Generator(nn.Module):
             noise: (B, Z) standard normal.
 
         Returns:
-            (B, 2, H / 2^i, W / 2^i) for i = 0, 1, ...: value, and validity in (-1, 1).
+            (B, 2, H / 2^i, W / 2^i) for i = 0, 1, ...: value, and the logit of there being one.
         """
         styles = self._styles(condition, noise)
         x, skips = self.enter(condition), []
@@ -71,7 +71,7 @@ class Generator(nn.Module):
                 x = self.attention[1](x)
             maps = self.heads[level](x)
             outputs.append(maps if coarsest else maps + doubled(outputs[-1]))
-        return [torch.cat([maps[:, :1], maps[:, 1:].tanh()], 1) for maps in reversed(outputs)]
+        return outputs[::-1]
 
     def _styles(self, condition: Tensor, noise: Tensor) -> list[Tensor]:
         flat: Tensor = self.to_blocks(self.style(condition, noise))

@@ -1,10 +1,12 @@
-"""Losses of the two networks: non-saturating logistic loss over scales, R1 on captures, L1 to the pair's capture."""
+"""Losses of the two networks: non-saturating logistic loss over scales, R1 on captures, and the pair's own."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
+
+from s2r_baselines._gan.losses import validity_loss
 
 Logits = Sequence[Sequence[Tensor]]  # [input scale][output scale] (B, 1, h, w)
 
@@ -41,10 +43,15 @@ def r1_penalty(finest: Sequence[Tensor], real: Tensor) -> Tensor:
 
 
 def pyramid_l1(drawn: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
-    """Weighted mean absolute error of maps (B, 2, h, w), summed over scales."""
-    return torch.stack(
-        [((d - w).abs() * weight).mean() for d, w, weight in zip(drawn, wanted, weights, strict=True)]
-    ).sum()
+    """Weighted mean absolute error of the values of maps (B, 2, h, w), summed over scales."""
+    scales = [[maps[:, :1] for maps in scale] for scale in zip(drawn, wanted, weights, strict=True)]
+    return torch.stack([((d - w).abs() * weight).mean() for d, w, weight in scales]).sum()
+
+
+def pyramid_validity(drawn: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+    """Cross-entropy of the validity of maps (B, 2, h, w), summed over scales."""
+    scales = [[maps[:, 1:] for maps in scale] for scale in zip(drawn, wanted, weights, strict=True)]
+    return torch.stack([validity_loss(*scale) for scale in scales]).sum()
 
 
 def _weighted(logits: Logits, coarse: float, *, sign: int) -> Tensor:

@@ -36,12 +36,14 @@ class LossOptions(Options):
 
     Attributes:
         l1: of the absolute error against the pair's own capture, summed over the scales.
+        validity: of the cross-entropy of validity, likewise.
         coarse: of the adversarial terms of every input scale but the finest (the public package: 0.1).
         r1: gamma of the gradient penalty on captures. r1_every: rounds from one penalty to the next (published: 16);
             it is multiplied by that number, so that its mean force does not depend on it.
     """
 
     l1: float = Field(10.0, ge=0)
+    validity: float = Field(3.0, ge=0)
     coarse: float = Field(0.1, ge=0)
     r1: float = Field(10.0, ge=0)
     r1_every: int = Field(16, ge=1)

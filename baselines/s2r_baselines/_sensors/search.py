@@ -13,6 +13,9 @@ from s2r_bench.simulator import FitReport
 
 Trial = Callable[[Mapping[str, float]], float]
 FIRST_FACTOR = 2.0
+LEVEL = (
+    4  # trials in a row that change nothing, after which a direction is given up; the first round's reach 1000 times
+)
 FILE = "search.json"
 logger = logging.getLogger(__name__)
 
@@ -20,7 +23,9 @@ logger = logging.getLogger(__name__)
 class Search:
     """Multiplies, or else divides, one number after the other by a factor for as long as that helps.
 
-    The factor shrinks to its square root every round.
+    The factor shrinks to its square root every round. Where a number changes nothing, as a shift that rounds to no
+    pixel, steps grow (the factor's square, its cube ...), for `LEVEL` trials at most; such a move is kept only if it
+    ends lower.
 
     Args:
         trial: what is to become small, a pure function of the numbers.
@@ -64,16 +69,21 @@ class Search:
     def _along(
         self, name: str, factor: float, best: dict[str, float], least: float, most: int | None
     ) -> tuple[dict[str, float], float]:
-        """Move one number up, or else down, for as long as that helps."""
+        """Move one number up, or else down, for as long as that helps; cross level ground in growing steps."""
         low, high = self._bounds[name]
         for step in (factor, 1 / factor):
-            before = least
-            while most is None or len(self._known) < most:
-                moved = {**best, name: float(min(max(best[name] * step, low), high))}
-                value = self._value(moved)
-                if value >= least:
+            before, here, level = least, best[name], 0
+            while (most is None or len(self._known) < most) and level < LEVEL:
+                there = float(min(max(here * step ** (level + 1), low), high))
+                if there == here:
                     break
-                best, least = moved, value
+                moved = {**best, name: there}
+                value = self._value(moved)
+                if value > least:
+                    break
+                here, level = there, level + 1
+                if value < least:
+                    best, least, level = moved, value, 0
             if least < before:
                 break
         return best, least
