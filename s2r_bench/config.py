@@ -88,6 +88,19 @@ class SuiteConfig(BaseModel):
             return [{"name": one} if isinstance(one, str) else one for one in value]
         return value
 
+    @field_validator("methods")
+    @classmethod
+    def _each_once(cls, value: tuple[Named, ...]) -> tuple[Named, ...]:
+        """A method that stands twice is one arm; with other options the second time, one of them would be lost."""
+        for index, one in enumerate(value):
+            first = next(other for other in value if other.name == one.name)
+            if first.options != one.options:
+                raise ValueError(
+                    f"{one.name} stands twice with different options (place {value.index(first) + 1} and {index + 1}), "
+                    "and a table has it once: run one after the other, and a report shows both as arms of their own"
+                )
+        return value
+
     @field_validator("preset", mode="before")
     @classmethod
     def _preset(cls, value: Any) -> Any:

@@ -5,10 +5,10 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
+from s2r_bench.by_path import load
 from s2r_bench.errors import UsageError
 
 METHODS = "s2r_baselines"
@@ -34,11 +34,16 @@ def module(room: str, name: str) -> ModuleType:
         UsageError: there is no such member.
     """
     if name.endswith(".py"):
-        return _from_path(Path(name))
+        return load(Path(name))
     name = ALIASES.get(name, name)
     if name not in _files(room):
         raise UsageError(explain(room, name))
     return importlib.import_module(f"{room}.{name.replace('-', '_')}")
+
+
+def file_of(room: str, name: str) -> Path | None:
+    """The file of a member; None where there is no such member. It is not imported."""
+    return _files(room).get(name)
 
 
 def beside(room: str, folder: str, name: str) -> ModuleType | None:
@@ -67,19 +72,3 @@ def _files(room: str) -> dict[str, Path]:
                 path = Path(folder) / member.name
                 found[member.name.replace("_", "-")] = path / "__init__.py" if member.ispkg else path.with_suffix(".py")
     return found
-
-
-def _from_path(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UsageError(f"there is no Python file at {path}")
-    spec = importlib.util.spec_from_file_location(f"s2r_plugin_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} cannot be imported as Python")
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    try:
-        spec.loader.exec_module(loaded)
-    except BaseException:  # as Python's own import does: a module that failed is not there
-        sys.modules.pop(spec.name, None)
-        raise
-    return loaded

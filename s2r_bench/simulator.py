@@ -36,6 +36,9 @@ class Card:
         licence: of the method's code and weights.
         output: what it makes. "depth": depth maps, which every figure judges. "cloud": points in space, which were
             projected into the frame to be handed on; a task judges the points alone, and says what it leaves out.
+        seen_scenes: ids of scenes that it has seen before any `fit`, as in weights that it ships; the leakage guard
+            counts them with those of the fit. "kitchen" means all stretches of that room, "area_*" all ids that begin
+            so, "lasa/*" every scene of the world `lasa`, "*" any scene.
     """
 
     title: str
@@ -46,6 +49,7 @@ class Card:
     depth_range_m: tuple[float, float] = (0.05, 5.0)
     needs: tuple[Literal["normals", "mesh", "truth"], ...] = ()
     output: Output = "depth"
+    seen_scenes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

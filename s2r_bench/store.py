@@ -21,6 +21,7 @@ from typing import IO, Any, Literal
 
 import yaml
 
+from s2r_bench.blame import at
 from s2r_bench.errors import S2RError
 from s2r_bench.files import read_json, write_json, write_text
 from s2r_bench.records import RunRecord, RunSpec
@@ -140,8 +141,9 @@ class Store:
             self._link(spec)
 
     def records(self, kind: str = "evaluate") -> list[RunRecord]:
-        """All finished runs of a kind, in the order of their names."""
-        found = [RunRecord.read(path) for path in self.home.glob(f"runs/{kind}/*/result.json")]
+        """All finished runs of a kind, in the order of their names; of equal names the newest comes last."""
+        paths = sorted(self.home.glob(f"runs/{kind}/*/result.json"), key=lambda path: (path.stat().st_mtime_ns, path))
+        found = [RunRecord.read(path) for path in paths]
         return sorted(found, key=lambda record: (record.spec.task, record.spec.world, name_of(record.spec)))
 
     def failures(self) -> list[Failure]:
@@ -210,7 +212,7 @@ def _write_error(folder: Path, spec: RunSpec, wrong: Exception) -> None:
     error = {
         "spec": asdict(spec),
         "kind": type(wrong).__name__,
-        "message": str(wrong),
+        "message": str(wrong) if isinstance(wrong, S2RError) else f"{wrong}{at(wrong)}",
         "exit_code": wrong.exit_code if isinstance(wrong, S2RError) else 1,
         "traceback": "".join(traceback.format_exception(wrong)),
     }

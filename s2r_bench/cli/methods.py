@@ -1,6 +1,7 @@
 """methods: the simulators that are there, a new one to start from, and whether one keeps the contract."""
 
 import math
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from s2r_bench.cli import common
-from s2r_bench.cli.session import Session
+from s2r_bench.cli.session import Session, aside
 
 if TYPE_CHECKING:
     from s2r_bench.conformance import Outcome, Subject
@@ -45,6 +46,7 @@ def show(session: Session, name: Name, preset: common.Preset = None) -> None:
     from dataclasses import asdict
 
     from s2r_bench.options import preset_name
+    from s2r_bench.steps.leakage import declared
     from s2r_bench.steps.methods import find
 
     preset = preset_name(preset or "tiny")
@@ -52,6 +54,7 @@ def show(session: Session, name: Name, preset: common.Preset = None) -> None:
     options = method.options(preset).model_dump(mode="json")
     card = asdict(method.cls.card)
     low, high = method.cls.card.depth_range_m
+    card["seen_scenes"] = sorted(declared(method))
     plain = {**card, "depth_range_m": [low, high if math.isfinite(high) else None]}  # JSON knows no infinity
     document = {"name": method.name, "card": plain, "preset": preset, "options": options}
     lines = [f"{key}: {value}" for key, value in {"name": method.name, **card}.items()]
@@ -99,16 +102,20 @@ def check(
     """Check that a simulator keeps the contract: units, holes, seeds, files, restarts. Exit 5 if it does not."""
     from s2r_bench.conformance import CHECKS
 
-    with tempfile.TemporaryDirectory(prefix="s2r-check-") as room:
+    # what a simulator prints is talk, and stands in no table and no document
+    with aside(), tempfile.TemporaryDirectory(prefix="s2r-check-") as room:
         subject = _subject(session, name, preset, data, set_ or [], device, Path(room))
         outcomes = []
         for done, one in enumerate(CHECKS):
             session.progress(done, len(CHECKS), f"checks of {subject.method.name}: {one.name:<14}")
             outcomes.append(one(subject))
+            if session.debug and outcomes[-1].trace:
+                sys.stderr.write(f"{one.name}:\n{outcomes[-1].trace}")
         session.progress(len(CHECKS), len(CHECKS), f"checks of {subject.method.name}{'':<16}")
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     document = {"method": subject.method.name, "preset": preset, "data": data, "ok": not failed}
-    session.answer({**document, "checks": [vars(outcome) for outcome in outcomes]}, _table(subject, outcomes))
+    told = [{name: getattr(one, name) for name in ("name", "state", "found", "remedy")} for one in outcomes]
+    session.answer({**document, "checks": told}, _table(subject, outcomes))
     return 5 if failed else 0
 
 
@@ -130,10 +137,13 @@ def _subject(
 
 def _table(subject: "Subject", outcomes: Sequence["Outcome"]) -> str:
     lines = [f"{'check':<14} {'result':<7} found"]
-    for one in outcomes:
+    # without its parts nothing of a class can be judged: a line that says so, not one for each check
+    for one in outcomes[:1] if outcomes[0].state == "failed" else outcomes:
         lines.append(f"{one.name:<14} {MARKS[one.state]:<7} {one.found}")
         if one.state == "failed":
             lines.append(f"{'':<22} what to do: {one.remedy}")
+    if outcomes[0].state == "failed":
+        lines.append(f"{'all others':<14} {MARKS['blocked']:<7} cannot be judged before {outcomes[0].name!r} is passed")
     counts = [sum(one.state == state for one in outcomes) for state in ("passed", "failed", "blocked")]
     lines.append("{}: {} passed, {} failed, {} not judged because of those".format(subject.method.name, *counts))
     return "\n".join(lines)

@@ -49,21 +49,25 @@ def request(session: Session, config: SuiteConfig, overwrite: "Overwrite", refit
 
 
 def check_options(word: str | None, config: SuiteConfig) -> None:
-    """Check the options of the task and of all methods before anything is run.
+    """Check the options of the task, and options and names of all methods, before anything is run.
 
     Raises:
-        UsageError: an option that does not exist or is out of range, with its line in the suite `word`.
+        UsageError: an option that does not exist or is out of range, with its line in the suite `word`; two methods
+            that would be one arm.
     """
     from s2r_bench.steps.checkpoint import is_checkpoint
     from s2r_bench.steps.evaluate import open_task
-    from s2r_bench.steps.methods import find
+    from s2r_bench.steps.methods import find, refuse_shared_names
 
     task = config.task
     _located(word, ["task.options"], lambda: open_task(task.name, config.preset, task.options))
+    methods = []
     for index, method in enumerate(config.methods):
         if not is_checkpoint(Path(method.name)):
             found, sections = find(method.name), [f"methods.{method.name}", f"methods.{index}.options"]
             _located(word, sections, partial(found.options, config.preset, method.options))
+            methods.append((method.name, found))
+    refuse_shared_names(methods, open_task(task.name, config.preset, task.options)[0].references)
 
 
 def _located(word: str | None, sections: Sequence[str], check: Callable[[], object]) -> None:

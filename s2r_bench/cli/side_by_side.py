@@ -8,6 +8,7 @@ one cell more than cores.
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from s2r_bench import workers
+from s2r_bench.blame import kept
 from s2r_bench.cli.prepare import request
 from s2r_bench.cli.session import Session
 from s2r_bench.config import SuiteConfig
@@ -119,6 +121,7 @@ def _serve(line: Connection, brief: Brief) -> None:
     """The other end: run cells as they come in, until there is nobody to tell of them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stdout = sys.stderr  # results are the parent's to print; what is printed here is talk
     import torch
 
     from s2r_bench.steps.evaluate import Grid
@@ -145,12 +148,12 @@ def _sendable(run: Any, cell: CellName) -> Any:
 
 
 def _plain(wrong: Exception) -> Exception:
-    """The error itself where a pipe can carry it, else its text."""
+    """The error itself where a pipe can carry it, else its text; with where it came from."""
     try:
-        ForkingPickler.loads(ForkingPickler.dumps(wrong))
+        ForkingPickler.loads(ForkingPickler.dumps(kept(wrong)))
         return wrong
     except Exception:  # it holds what cannot be sent
-        return RuntimeError(f"{type(wrong).__name__}: {wrong}")
+        return kept(wrong, RuntimeError(f"{type(wrong).__name__}: {wrong}"))
 
 
 def _end_with_parent() -> None:

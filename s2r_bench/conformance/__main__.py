@@ -3,7 +3,12 @@
 import sys
 from pathlib import Path
 
+from s2r_bench.blame import whole
 from s2r_bench.conformance.child import obey
+from s2r_bench.conformance.outcome import told
 
 if __name__ == "__main__":
-    obey(Path(sys.argv[1]))
+    try:
+        obey(Path(sys.argv[1]))
+    except Exception as wrong:  # whatever somebody's simulator raises: the last line is what the table shows
+        sys.exit(f"{whole(wrong)}{told(wrong)}")

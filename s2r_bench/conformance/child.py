@@ -71,7 +71,7 @@ def follow(order: Order, place: Path) -> int:
     )
     if done.returncode not in (0, KILLED):
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise Fault(f"in another process: {lines[-1]}")
+        raise Fault(f"in another process: {lines[-1]}", done.stderr)
     return done.returncode
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from s2r_bench.blame import at, line_of, whole
+
 if TYPE_CHECKING:
     from s2r_bench.conformance.subject import Subject
 
@@ -12,7 +14,11 @@ Judge = Callable[["Subject"], str]
 
 
 class Fault(Exception):
-    """A check did not pass; the text says what was found."""
+    """A check did not pass; the text says what was found. `trace`: the traceback that another process left."""
+
+    def __init__(self, found: str, trace: str = "") -> None:
+        super().__init__(found)
+        self.trace = trace
 
 
 class DoesNotApply(Exception):
@@ -29,12 +35,14 @@ class Outcome:
             not be judged, because a check that it builds on failed.
         found: one line.
         remedy: what to do where it failed, "" elsewhere.
+        trace: the traceback of what the simulator raised, "" where it raised nothing.
     """
 
     name: str
     state: State
     found: str
     remedy: str = ""
+    trace: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} {self.state}: {self.found}" + (f" What to do: {self.remedy}" if self.remedy else "")
@@ -78,9 +86,11 @@ class Check:
         except DoesNotApply as reason:
             return Outcome(self.name, "skipped", str(reason))
         except Fault as fault:
-            return Outcome(self.name, "failed", str(fault), self.remedy)
+            behind = fault.__context__
+            trace = fault.trace or (whole(behind) if behind is not None and line_of(behind) else "")
+            return Outcome(self.name, "failed", str(fault), self.remedy, trace)
         except (Exception, SystemExit) as wrong:  # whatever somebody's simulator raises
-            return Outcome(self.name, "failed", told(wrong), self.remedy)
+            return Outcome(self.name, "failed", told(wrong), self.remedy, whole(wrong))
         return Outcome(self.name, "figure" if self.figure else "passed", found)
 
 
@@ -92,5 +102,5 @@ def check(
 
 
 def told(wrong: BaseException) -> str:
-    """An error as one line."""
-    return f"{type(wrong).__name__}: {' '.join(str(wrong).split())}"
+    """An error as one line, with the line of the simulator's own code that it came through."""
+    return f"{type(wrong).__name__}: {' '.join(str(wrong).split())}{at(wrong)}"

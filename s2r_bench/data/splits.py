@@ -151,13 +151,23 @@ def scene_ids(
 def shared_scenes(trained: Iterable[str], scored: Iterable[str]) -> list[str]:
     """The scored scene ids that share frames with a trained one: the same id, or stretches of one room that overlap.
 
+    A trained id that ends in * stands for all ids that begin so.
+
     >>> shared_scenes(["kitchen@0000-0700", "hall"], ["kitchen@0640-0796", "kitchen@0710-0720", "hall", "den"])
     ['hall', 'kitchen@0640-0796']
     >>> shared_scenes(["kitchen@a:0000-0519"], ["kitchen@b:0500-0600", "kitchen@a:0500-0600", "kitchen"])
     ['kitchen', 'kitchen@a:0500-0600']
+    >>> shared_scenes(["area_*"], ["area_1", "area_2@0000-0100", "hall"])
+    ['area_1', 'area_2@0000-0100']
     """
-    known = [_stretch(scene) for scene in set(trained)]
-    return sorted(scene for scene in set(scored) if any(_meet(one, _stretch(scene)) for one in known))
+    every = set(trained)
+    known = [_stretch(scene) for scene in every if not scene.endswith("*")]
+    beginnings = tuple(scene[:-1] for scene in every if scene.endswith("*"))
+    return sorted(
+        scene
+        for scene in set(scored)
+        if scene.startswith(beginnings) or any(_meet(one, _stretch(scene)) for one in known)
+    )
 
 
 def _stretch(scene: str) -> tuple[str, str, int, int]:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import keyword
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from string import Template
 from s2r_bench import __version__
 from s2r_bench.errors import UsageError
 from s2r_bench.files import write_text
-from s2r_bench.steps.methods import known
+from s2r_bench.steps.methods import NAME, NAME_TOLD, known
 
 ENDING = ".tmpl"  # so that no tool takes a template for code
 
@@ -64,10 +63,8 @@ def _templates(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str
 def _usable(name: str) -> str:
     """`name`, if a method and a Python package can have it."""
     package = name.replace("-", "_")
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(package):
-        raise UsageError(
-            f"a method cannot be called {name!r}: small letters, digits and single '-'; give --name my-sim"
-        )
+    if not NAME.fullmatch(name) or keyword.iskeyword(package):
+        raise UsageError(f"a method cannot be called {name!r}: {NAME_TOLD}; give --name my-sim")
     if name in known():
         raise UsageError(f"there is a method {name!r} already; give another --name")
     spec = importlib.util.find_spec(package)  # without an origin it is but a folder of that name

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from s2r_bench import __version__
+from s2r_bench.blame import at
 from s2r_bench.errors import DataError, S2RError, UsageError
 from s2r_bench.files import read_json, sha256, write_json
 from s2r_bench.options import Options
@@ -37,6 +38,7 @@ class Origin:
         world: the world whose pairs it saw, "" if none.
         sensor: the sensor it imitates, "" if none.
         trained_scenes: ids of the scenes it saw.
+        seen_scenes: what its card declared as seen before the fit (`Card.seen_scenes`).
         seed: of the fit.
         camera: {"K": 3x3, "height": H, "width": W} of the first pair it saw; CAD models are seen by that camera.
         report: what the fit cost.
@@ -50,6 +52,7 @@ class Origin:
     world: str = ""
     sensor: str = ""
     trained_scenes: tuple[str, ...] = ()
+    seen_scenes: tuple[str, ...] = ()
     seed: int = 0
     camera: dict[str, Any] | None = None
     report: FitReport = field(default_factory=FitReport)
@@ -94,7 +97,7 @@ class Fitted:
             except (S2RError, OSError):
                 raise
             except Exception as wrong:  # whatever a method's decoder raises: the checkpoint is at fault
-                why = f"{type(wrong).__name__}: {wrong}"
+                why = f"{type(wrong).__name__}: {wrong}{at(wrong)}"
                 raise DataError(f"{self.folder} cannot be loaded by {self.method.name}: {why}") from wrong
         return simulator
 
@@ -153,8 +156,10 @@ def read_origin(folder: Path) -> tuple[Origin, str]:
     try:
         files, report = dict(raw["files"]), raw["report"]
         report["curve"] = tuple(report["curve"])
+        raw.setdefault("seen_scenes", [])  # checkpoints of the same schema that are older have none
         values = {name: raw[name] for name in Origin.__dataclass_fields__}
-        values |= {"trained_scenes": tuple(raw["trained_scenes"]), "report": FitReport(**report)}
+        values |= {name: tuple(raw[name]) for name in ("trained_scenes", "seen_scenes")}
+        values |= {"report": FitReport(**report)}
         origin = Origin(**values)
     except (KeyError, TypeError, ValueError) as wrong:
         raise DataError(f"{folder / FILE} is damaged ({wrong}); train again with --overwrite always") from None

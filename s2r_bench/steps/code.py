@@ -15,6 +15,8 @@ from s2r_bench import __version__
 # parts of the core that carry or find things and compute no number: the package's version covers them
 CARRIERS = frozenset(
     {
+        "blame",
+        "by_path",
         "cli",
         "config",
         "errors",
@@ -35,8 +37,14 @@ CARRIERS = frozenset(
 )
 
 
+BY_PATH = "s2r_plugin_"
+"""How the names of modules begin that were loaded from a file and have no name of their own (s2r_bench.by_path)."""
+
+
 def code_of(member: ModuleType) -> str:
-    """Digest of a member's syntax tree and of those of the files that it imports of ours or of its own package.
+    """Digest of a member's syntax tree and of those of the files that it imports of ours or of its own.
+
+    Its own are those of its package; of a single file that was loaded by its path, those beside it.
 
     Comments, docstrings and the carriers of the core do not count.
     """
@@ -135,7 +143,20 @@ def sources(member: ModuleType) -> list[Path]:
             parsed = _parsed(path, _stamp(path))
             waiting += [file for name in parsed.names for file in _files_of(name, package)]
             waiting += [file for base in parsed.relatives for file in _module_at(base)]
+            if member.__name__.startswith(BY_PATH) and "." not in member.__name__:
+                waiting += [file for name in parsed.names for file in beside(start.parent, name)]
     return sorted(found, key=lambda path: path.parts[-3:])
+
+
+def beside(folder: Path, name: str) -> list[Path]:
+    """The files in a folder that a dotted name is found in: `net.py`; `parts/__init__.py` and `parts/net.py`.
+
+    None of ours, also where somebody's file lies beside them in a checkout.
+    """
+    parts = name.split(".")
+    if parts[0].startswith("s2r_"):
+        return []
+    return [file for count in range(len(parts)) for file in _module_at(folder.joinpath(*parts[: count + 1]))]
 
 
 def imported(path: Path) -> Iterator[str]:

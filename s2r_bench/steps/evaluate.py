@@ -19,7 +19,8 @@ from s2r_bench.steps.checkpoint import Fitted, is_checkpoint, open_checkpoint
 from s2r_bench.steps.code import code_of
 from s2r_bench.steps.environment import environment, peak_memory_mb, reset_peak_memory
 from s2r_bench.steps.fit import FitJob, logged_to, ready, with_sensor
-from s2r_bench.steps.methods import Method, find, served
+from s2r_bench.steps.leakage import EVERY, declared
+from s2r_bench.steps.methods import Method, find, refuse_shared_names, served
 from s2r_bench.steps.simulated import BATCH, CAPTURE_BATCH, Progress, SimulatedSet, unseen
 from s2r_bench.store import Cell, Overwrite, State, Store
 from s2r_bench.task import Arm, OwnData, Task, references_of
@@ -117,7 +118,10 @@ class Grid:
         self.request, self.store, self.progress = request, store, progress
         self.task, self._code = open_task(request.task, request.world.preset, request.task_options)
         references = [Contender(name) for name in references_of(self.task)] if request.references else []
-        self.contenders = references + [self._contender(word) for word in request.methods]
+        named = [(word, self._contender(word)) for word in request.methods]
+        own = (*self.task.references, *getattr(self.task, "asked", {}))
+        refuse_shared_names([(word, one.method) for word, one in named if one.method], own)
+        self.contenders = references + [one for _, one in named]
 
     def __len__(self) -> int:
         return len(self.contenders) * len(self.request.seeds)
@@ -268,28 +272,35 @@ class Grid:
         )
 
     def _leaks(self, fitted: Fitted | None) -> list[str]:
-        """Scenes that it was trained on and is to be scored on; LeakageError unless that was allowed."""
+        """Scenes that it has seen and is to be scored on; LeakageError unless that was allowed."""
         if fitted is None:
             return []
-        return self._shared(fitted.origin.name, fitted.origin.trained_scenes)
+        origin = fitted.origin
+        # declared then or now: a card that says less than it did has seen no less
+        return self._shared(origin.name, {*origin.trained_scenes, *origin.seen_scenes, *declared(fitted.method)})
 
     def _refuse_early(self, one: Contender) -> None:
-        """Where the world keeps scenes back, see to it before a fit that could take days.
+        """Before a fit that could take days: the scenes that it declares, and those that the world keeps back.
 
         Raises:
-            LeakageError: its training pairs are of such scenes, and leakage was not allowed.
+            LeakageError: it declares scenes that are scored, or its training pairs are of scenes that are kept back,
+                and leakage was not allowed.
         """
+        if one.method is not None and (seen := declared(one.method)):
+            self._shared(one.name, seen)
         fits = one.method is not None and one.method.trained and one.checkpoint is None
         if fits and isinstance(self.request.world, KeepsScenesBack):
             self._shared(one.name, self.request.world.pairs("train").scenes)
 
     def _shared(self, name: str, trained: Iterable[str]) -> list[str]:
         """The scenes that training and scoring share; LeakageError unless that was allowed."""
-        world = self.request.world
+        world, trained = self.request.world, set(trained)
         scored, kept_back = task_scenes(self.task, world), frozenset[str]()
         if isinstance(world, KeepsScenesBack):
             kept_back = world.kept_back
-        leaks = shared_scenes(trained, scored | kept_back)
+        # "mini/*" is every scene of the world mini, whatever its ids are
+        whole = f"{Path(world.name).name}/{EVERY}" in trained
+        leaks = sorted(scored | kept_back) if whole else shared_scenes(trained, scored | kept_back)
         if leaks and not self.request.allow_leakage:
             why = f" ({world.kept_back_why})" if isinstance(world, KeepsScenesBack) and kept_back & set(leaks) else ""
             raise LeakageError(

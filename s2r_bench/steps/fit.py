@@ -16,6 +16,7 @@ from s2r_bench.seeds import rng_of
 from s2r_bench.simulator import Budget, HoldsOut, PairSet, TakesSensor
 from s2r_bench.steps.checkpoint import Fitted, Origin, open_checkpoint, save_checkpoint, simulation_only, taken
 from s2r_bench.steps.environment import environment, peak_memory_mb, reset_peak_memory
+from s2r_bench.steps.leakage import declared
 from s2r_bench.steps.methods import Method, served
 from s2r_bench.store import Cell, Overwrite, Store
 from s2r_bench.types import DepthPair
@@ -89,7 +90,14 @@ def ready(
 ) -> Fitted:
     """The method of `job`, ready to simulate: as it is, or fitted first if it is trained and was not yet."""
     if not served(job.method, sensor=job.world.owns_sensor).trained:
-        origin = Origin(job.method.word, job.method.name, job.method.code, job.world.preset, _plain(job.options))
+        origin = Origin(
+            job.method.word,
+            job.method.name,
+            job.method.code,
+            job.world.preset,
+            _plain(job.options),
+            seen_scenes=tuple(sorted(declared(job.method))),
+        )
         return Fitted(job.method, origin, job.options, job.device)
     folder = fit(job, store, overwrite=overwrite, config=config)
     _, now = taken(job.options, simulation_only(job.method))
@@ -111,6 +119,7 @@ def with_sensor(fitted: Fitted, world: World) -> Fitted:
 
 def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:
     reset_peak_memory(job.device)
+    seen = tuple(sorted(declared(job.method)))  # one that cannot be read is told before the fit, not after
     pairs = _shown(job, "train")
     simulator = job.method.cls(job.options, job.device)
     if isinstance(simulator, HoldsOut):
@@ -126,6 +135,7 @@ def _fit(job: FitJob, cell: Cell, folder: Path) -> RunRecord:
         world=job.world.name,
         sensor=job.world.sensor,
         trained_scenes=tuple(sorted(pairs.scenes)),
+        seen_scenes=seen,
         seed=job.seed,
         camera=camera_of(pairs),
         report=report,

@@ -8,6 +8,7 @@ from s2r_bench.errors import DataError
 from s2r_bench.files import read_json
 from s2r_bench.records import RunRecord, content_key
 from s2r_bench.steps.checkpoint import FILE, Origin, read_origin
+from s2r_bench.steps.leakage import EVERY
 from s2r_bench.steps.methods import Method
 from s2r_bench.store import Store
 
@@ -19,7 +20,8 @@ class Learned:
     Attributes:
         worlds: names of the worlds.
         sensors: that they imitate.
-        scenes: how many scenes in all; None where the training of some is not in the store.
+        scenes: how many scenes in all, those declared by cards among them; None where the training of some is not in
+            the store, or whole sets are declared.
     """
 
     worlds: tuple[str, ...] = ()
@@ -42,11 +44,12 @@ def learned_from(method: Method, runs: Sequence[RunRecord], store: Store) -> Lea
                 if identity in wanted:
                     found[identity] = origin
     origins = list(found.values())
-    scenes = {scene for origin in origins for scene in origin.trained_scenes}
+    scenes = {scene for origin in origins for scene in (*origin.trained_scenes, *origin.seen_scenes)}
+    countable = not any(scene.endswith(EVERY) for scene in scenes)
     return Learned(
         tuple(dict.fromkeys(Path(origin.world).name for origin in origins if origin.world)),
         tuple(dict.fromkeys(origin.sensor for origin in origins if origin.sensor)),
-        len(scenes) if found.keys() == wanted else None,
+        len(scenes) if found.keys() == wanted and countable else None,
     )
 
 

@@ -1,9 +1,12 @@
 """From what a user typed to a simulator's class: a name, `file.py[:Class]`, an entry point, or a checkpoint folder."""
 
+import ast
 import difflib
+import importlib.util
 import inspect
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,13 +16,19 @@ from types import ModuleType
 from typing import Any
 
 from s2r_bench import registry
+from s2r_bench.blame import at, remember
+from s2r_bench.by_path import hint
 from s2r_bench.errors import S2RError, UsageError
 from s2r_bench.options import Options
+from s2r_bench.records import content_key
 from s2r_bench.simulator import Card, Simulator
 from s2r_bench.steps.code import code_of
 
 GROUP = "s2r_bench.simulators"
 PARTS = ("card", "options_type", "fit", "simulate", "save", "load")
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NAME_TOLD = "small letters, digits and single '-'"
+RENAME = "an arm has the name of its file, so rename the file (of two classes in one file, give each a file of its own)"
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Method:
         name: as in tables and records.
         word: what finds it again: a name, or an absolute `path.py:Class`.
         cls: constructed as `cls(options, device)`.
-        code: digest of its source; a changed method is another method.
+        code: digest of its source and, of a plug-in, of its class's name; a changed method is another method.
     """
 
     name: str
@@ -42,6 +51,15 @@ class Method:
     def trained(self) -> bool:
         """Whether it has to be fitted before it can simulate."""
         return self.cls.card.training != "untrained"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """File and name of its class: equal where two words lead to one class."""
+        try:
+            file = str(Path(inspect.getfile(self.cls)).resolve())
+        except (TypeError, OSError):  # a class that was made without a file
+            file = self.word
+        return file, self.cls.__qualname__
 
     def options(self, preset: str, overrides: Mapping[str, Any] | None = None) -> Options:
         """Its options at a preset; UsageError names the method and the option."""
@@ -137,7 +155,29 @@ def located(word: str) -> Method:
         return _from_entry_points(word, _installed()[word])
     if path.is_file():
         raise UsageError(f"{word} is no Python file; a method is a name, or path/to/file.py:Class")
-    raise UsageError(f"{word} is a folder, not a method; a checkpoint folder is given to simulate and evaluate")
+    raise UsageError(
+        f"{word} is a folder, not a method{_meant(path)}; a checkpoint folder is given to simulate and evaluate"
+    )
+
+
+def refuse_shared_names(found: Iterable[tuple[str, Method]], taken: Iterable[str] = ()) -> None:
+    """See to it that every method has a column of its own; one class under two words is one method.
+
+    Args:
+        found: (what the user typed, the method behind it) of all arms of a table.
+        taken: names of arms that are there besides.
+
+    Raises:
+        UsageError: two methods of one name, or one of a name that is taken.
+    """
+    first: dict[str, tuple[str, Method]] = {}
+    reserved = set(taken)
+    for word, method in found:
+        if method.name in reserved:
+            raise UsageError(f"{word} would be the arm {method.name!r}, which is the task's own: {RENAME}")
+        other, known_as = first.setdefault(method.name, (word, method))
+        if known_as.place != method.place:
+            raise UsageError(f"{other} and {word} are two methods, and both would be the arm {method.name!r}: {RENAME}")
 
 
 def contract_faults(cls: Any) -> list[str]:
@@ -175,6 +215,21 @@ def served(method: Method, *, sensor: bool = False) -> Method:
     return method
 
 
+def _meant(folder: Path) -> str:
+    """The simulators in a folder such as `methods new` writes, read as text: a question to ask back, or ""."""
+    found = []
+    for path in sorted([*folder.glob("*.py"), *folder.glob("src/*/*.py")]):
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, SyntaxError):
+            continue
+        for node in tree.body:
+            inner = {part.name for part in getattr(node, "body", []) if isinstance(part, ast.FunctionDef)}
+            if isinstance(node, ast.ClassDef) and {"fit", "simulate"} <= inner:
+                found.append(f"{path}:{node.name}")
+    return f". Did you mean {' or '.join(found[:3])}?" if found else ""
+
+
 def _split(word: str) -> tuple[Path, str | None]:
     head, colon, attribute = word.rpartition(":")
     return (Path(head), attribute) if colon and head.endswith(".py") else (Path(word), None)
@@ -182,26 +237,43 @@ def _split(word: str) -> tuple[Path, str | None]:
 
 @lru_cache(maxsize=64)
 def _from_file(path: Path, attribute: str | None, _mtime: int) -> Method:
-    with _importing(str(path)):
+    name = path.stem.replace("_", "-")
+    own = registry.file_of(registry.METHODS, name)
+    if own is not None and own.resolve() != path:
+        raise UsageError(f"{path} would be the arm {name!r}, which is a method of this package: {RENAME}")
+    with _importing(str(path), path):
         member = registry.module(registry.METHODS, str(path))
     cls = _class_in(member, attribute, str(path))
-    return Method(path.stem.replace("_", "-"), f"{path}:{attribute}" if attribute else str(path), cls, code_of(member))
+    return Method(name, f"{path}:{attribute}" if attribute else str(path), cls, _code(code_of(member), cls))
 
 
 def _from_entry_points(name: str, entries: list[EntryPoint]) -> Method:
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"an installed package ({entries[0].value}) calls a method {name!r}, which is no name: {NAME_TOLD}; its "
+            "pyproject.toml gives it"
+        )
     if len(entries) > 1:
         values = ", ".join(entry.value for entry in entries)
         raise UsageError(f"several installed packages call a method {name!r} ({values}): remove all but one")
     what = f"the installed method {name!r} ({entries[0].value})"
     with _importing(what):
+        found = importlib.util.find_spec(entries[0].module.partition(".")[0])
+        if found is not None and found.origin:
+            remember(Path(found.origin))
         loaded = entries[0].load()
     cls = _class_in(loaded, None, what) if isinstance(loaded, ModuleType) else loaded
     member = loaded if isinstance(loaded, ModuleType) else inspect.getmodule(loaded)
-    return Method(name, name, cls, code_of(member) if member else entries[0].value)
+    return Method(name, name, cls, _code(code_of(member) if member else entries[0].value, cls))
+
+
+def _code(source: str, cls: Any) -> str:
+    """Digest of a source and of which of its classes is meant: two classes of one file are two methods."""
+    return content_key([source, getattr(cls, "__qualname__", "")])
 
 
 @contextmanager
-def _importing(what: str) -> Iterator[None]:
+def _importing(what: str, path: Path | None = None) -> Iterator[None]:
     """Whatever somebody's module does when it is imported ends as a UsageError; what it prints goes to stderr."""
     try:
         with redirect_stdout(sys.stderr):
@@ -209,7 +281,8 @@ def _importing(what: str) -> Iterator[None]:
     except S2RError:
         raise
     except (Exception, SystemExit) as wrong:
-        raise UsageError(f"{what} cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
+        told = f"{what} cannot be imported: {type(wrong).__name__}: {wrong}{at(wrong)}"
+        raise UsageError(told + (hint(path, wrong) if path else "")) from wrong
 
 
 def _class_in(member: ModuleType, attribute: str | None, word: str) -> Any:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from s2r_bench.blame import at
 from s2r_bench.errors import S2RError
 from s2r_bench.files import read_json, write_bytes, write_json
 from s2r_bench.records import RunSpec
@@ -117,7 +118,7 @@ def simulate_checked(fitted: Fitted, frames: Sequence[DepthFrame], seeds: Sequen
     try:
         simulated = list(fitted.simulator.simulate(frames, seeds))
     except ValueError as wrong:  # what `DepthFrame` raises of NaN, negative values and wrong shapes
-        raise S2RError(f"{name} failed on {frames[0].id}: {wrong}") from wrong
+        raise S2RError(f"{name} failed on {frames[0].id}: {wrong}{at(wrong)}") from wrong
     if len(simulated) != len(frames):
         raise S2RError(f"{name} gave {len(simulated)} frames for {len(frames)}")
     for before, after in zip(frames, simulated, strict=True):

@@ -77,6 +77,19 @@ def test_a_broken_plug_in_is_one_warning_and_an_error_when_used(installed, cli_h
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("name", ["Bad Name!", "My-Sim", "my_sim", "-x"])
+def test_an_installed_name_that_cannot_be_typed_is_a_warning(installed, dummy, cli_here, tmp_path, name):
+    installed("good-one", dummy)
+    entries = tmp_path / "site" / "plug_good_one-1.dist-info" / "entry_points.txt"
+    entries.write_text(f"[s2r_bench.simulators]\n{name} = plug_good_one:Dummy\n")
+    code, out, err = cli_here("methods", "list")
+    assert code == 0
+    assert name not in out
+    assert err.startswith(f"warning: {name}: an installed package (plug_good_one:Dummy) calls a method {name!r}")
+    with pytest.raises(UsageError, match="small letters, digits and single '-'"):
+        find(name)
+
+
 def test_names_that_are_taken(installed, dummy):
     installed("ours", dummy)
     faults = {one.name: one.fault for one in listed() if one.fault}
@@ -192,6 +205,31 @@ def test_a_new_project_passes(cli_here, tmp_path, pair_folder):
     assert find(str(tmp_path / made["method"])).name == "my-depth-sim"
 
 
+def test_the_folder_of_a_project_leads_to_its_class(cli_here, tmp_path):
+    write_project(tmp_path / "my-sim")
+    for words in (["methods", "check", "my-sim"], ["train", "my-sim"]):
+        code, _, err = cli_here(*words)
+        assert code == 2
+        assert "my-sim is a folder, not a method. Did you mean my-sim/src/my_sim/my_sim.py:MySim?" in err
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "other.py").write_text("def broken(:")
+    assert "Did you mean" not in cli_here("methods", "check", "empty")[2]
+
+
+def test_a_class_without_a_part_is_told_in_one_line(cli_here, tmp_path, plugins, pair_folder):
+    text = (plugins / "dummy.py").read_text().replace("def save(", "def keep(")
+    (tmp_path / "mine.py").write_text(text)
+    code, out, _ = cli_here("methods", "check", "mine.py:Dummy", "-d", pair_folder)
+    assert code == 5
+    lines = out.splitlines()
+    assert lines[1].split() == ["contract", "FAILED", "no", "save"]
+    assert lines[3].startswith("all others     ?")
+    assert lines[4].startswith("mine: 0 passed, 1 failed, 24 not judged")
+    assert len(lines) == 5
+    document = json.loads(cli_here("methods", "check", "mine.py:Dummy", "-d", pair_folder, "--json")[1])
+    assert len(document["checks"]) == 25
+
+
 def test_the_tests_of_a_new_project_pass(tmp_path, home):
     write_project(tmp_path / "new-sim")
     done = subprocess.run(
@@ -203,7 +241,7 @@ def test_the_tests_of_a_new_project_pass(tmp_path, home):
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "25 passed" in done.stdout
+    assert "26 passed" in done.stdout
 
 
 def test_a_new_project_overwrites_nothing(cli_here, tmp_path):

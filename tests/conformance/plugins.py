@@ -172,6 +172,10 @@ BROKEN = {
         {"pairing"},
     ),
     "has an empty card": ({"card": 'Card("", "tests", "paired", True, "", (5.0, 1.0))'}, {"card"}),
+    "declares scenes as one text": (
+        {"card": 'Card("Mine", "tests", "paired", True, "Apache-2.0", seen_scenes="redkitchen")'},
+        {"leakage"},
+    ),
     "makes meshes": ({"card": 'Card("Mine", "tests", "paired", True, "Apache-2.0", output="mesh")'}, {"card"}),
 }
 HONEST_UNPAIRED = {

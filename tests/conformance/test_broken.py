@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance.plugins import BROKEN, HONEST_UNPAIRED, failed, judged, written
+from tests.conformance.plugins import BROKEN, HONEST_UNPAIRED, PIECES, failed, judged, written
 
 PROCESSES = {"resume", "process"}  # each starts another: left out where nothing points at them
 
@@ -28,6 +28,28 @@ def test_an_honest_unpaired_simulator_passes(tmp_path):
     assert outcomes["pairing"].state == "passed"
 
 
+def test_what_load_raises_is_told_with_its_line(tmp_path):
+    word = written(tmp_path, BROKEN["trusts any file"][0])
+    outcome = judged(word, tmp_path / "room", PROCESSES)["damaged"]
+    line = 1 + (tmp_path / "mine.py").read_text().splitlines().index("    def load(self, folder):") + 1
+    assert "FileNotFoundError" in outcome.found
+    assert f"({tmp_path / 'mine.py'}:{line}, in load), not DataError" in outcome.found
+    assert "FileNotFoundError" in outcome.trace
+
+
+def test_what_another_process_raises_is_told_with_its_line(tmp_path):
+    load = f"""
+        import os
+        if os.environ.get("PYTHONHASHSEED") == "12345":
+            raise KeyError("x")
+        {PIECES["load"].strip()}
+    """
+    outcome = judged(written(tmp_path, {"load": load}), tmp_path / "room", {"resume"})["process"]
+    line = 1 + (tmp_path / "mine.py").read_text().splitlines().index('            raise KeyError("x")')
+    assert outcome.found == f"in another process: KeyError: 'x' ({tmp_path / 'mine.py'}:{line}, in load)"
+    assert "Traceback" in outcome.trace
+
+
 def test_what_builds_on_a_failed_check_is_not_judged(tmp_path):
     outcomes = judged(written(tmp_path, BROKEN["gives NaN"][0]), tmp_path / "room")
     assert {name for name, one in outcomes.items() if one.state == "blocked"} >= {"units", "camera", "batch", "saved"}
@@ -38,7 +60,9 @@ def test_what_builds_on_a_failed_check_is_not_judged(tmp_path):
 def test_a_fit_that_raises(tmp_path):
     outcomes = judged(written(tmp_path, {"fit": "raise MemoryError('too much')"}), tmp_path / "room")
     assert failed(outcomes) == {"fit"}
-    assert outcomes["fit"].found == "MemoryError: too much"
+    line = 1 + (tmp_path / "mine.py").read_text().splitlines().index("        raise MemoryError('too much')")
+    assert outcomes["fit"].found == f"MemoryError: too much ({tmp_path / 'mine.py'}:{line}, in fit)"
+    assert outcomes["fit"].trace.startswith("Traceback")
     assert outcomes["values"].state == "blocked"
 
 

@@ -19,7 +19,7 @@ from s2r_bench.steps.checkpoint import (
     save_checkpoint,
     taken,
 )
-from s2r_bench.steps.fit import ShuffledPairs
+from s2r_bench.steps.fit import FitJob, ShuffledPairs, fit
 from s2r_bench.steps.methods import Method, check_name, find, known
 from s2r_bench.steps.simulated import SimulatedSet
 from s2r_bench.store import Store
@@ -222,6 +222,46 @@ def test_a_checkpoint_describes_itself(plugin, tmp_path):
     assert len(weights) == 16
     assert load_checkpoint(folder).simulate([frame(0)], [])[0].depth[0, 0] == 1.5
     assert not list(tmp_path.glob("*.part"))
+
+
+class Rooms:
+    """A world of pairs alone; `lacks`: a split that it has not."""
+
+    name, preset, sensor, owns_sensor = "made", "tiny", "virtual", False
+
+    def __init__(self, lacks=""):
+        self.lacks = lacks
+
+    def pairs(self, split):
+        if split == self.lacks:
+            raise UsageError(f"no split {split!r}")
+        made = Pairs()
+        made.digest = split
+        return made
+
+
+@pytest.mark.parametrize("training", ["paired", "unpaired"])
+@pytest.mark.parametrize("lacks", ["", "val"])
+def test_a_curve_may_tell_of_validation_pairs(tmp_path, training, lacks):
+    """They come before the fit, as the method sees pairs; a folder without such a split is fitted all the same."""
+    path = tmp_path / "held_out.py"
+    held = """
+    seen = None
+    def hold_out(self, pairs):
+        self.seen = pairs
+    def fit(self, pairs, budget, seed, workdir=None):
+        self.value = 0.5
+        row = {"stage": "fit", "step": 1.0, "train_loss": 1.0}
+        kind = "" if self.seen is None else f"{type(self.seen).__name__} {self.seen.digest}"
+        return FitReport(steps=1, curve=({**row, "held_out": kind},))
+    def simulate"""
+    text = PLUGIN.replace('"paired"', f'"{training}"').replace("\n    def simulate", held)
+    path.write_text(text)
+    method = find(str(path))
+    folder = fit(FitJob(method, Rooms(lacks), method.options("tiny")), Store(tmp_path / "home"))
+    (row,) = read_origin(folder)[0].report.curve
+    kind = "Pairs" if training == "paired" else "ShuffledPairs"
+    assert row["held_out"] == ("" if lacks else f"{kind} val")
 
 
 def test_only_simulation_options_of_a_checkpoint_may_change(plugin, tmp_path):

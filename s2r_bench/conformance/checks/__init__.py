@@ -6,6 +6,7 @@ from s2r_bench.conformance.outcome import Check
 CHECKS: tuple[Check, ...] = (
     contract.contract,
     contract.card,
+    contract.leakage,
     contract.options,
     contract.not_fitted,
     fits.fit,

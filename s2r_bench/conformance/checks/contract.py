@@ -10,6 +10,7 @@ from s2r_bench.conformance.subject import Subject
 from s2r_bench.errors import NotFittedError, UsageError
 from s2r_bench.options import PRESETS
 from s2r_bench.simulator import Card, Output, Simulator, Training
+from s2r_bench.steps.leakage import declaration_faults
 
 
 @check(
@@ -61,6 +62,24 @@ def card(subject: Subject) -> str:
     low, high = given.depth_range_m
     kind = "stochastic" if given.stochastic else "one answer"
     return f"{given.title}: {given.training}, {kind}, {low:g} to {high:g} m, {given.licence}"
+
+
+@check(
+    "leakage",
+    "The card declares the scenes that it has seen before any fit, in a form that the leakage guard can read.",
+    remedy="seen_scenes=frozenset({...}) in the card: ids of the scenes that weights it ships were trained on; "
+    "'area_*' for all that begin so, 'lasa/*' for a whole world; frozenset() if it has seen none",
+    needs=("contract",),
+)
+def leakage(subject: Subject) -> str:
+    """The declaration can be read."""
+    given = subject.method.cls.card
+    faults = declaration_faults(given)
+    if faults:
+        raise Fault("; ".join(faults))
+    some = sorted(given.seen_scenes)
+    told = f"{', '.join(some[:3])}{', ...' if len(some) > 3 else ''}"
+    return f"{len(some)} declared as seen before a fit: {told}" if some else "no scene seen before a fit"
 
 
 def _word(value: object) -> bool:
