@@ -112,6 +112,12 @@ def references_of(task: Task) -> tuple[str, ...]:
     return (*task.references, *(arm for arm, option in asked.items() if getattr(options, option, None)))
 
 
+def own_arms(task: Task) -> tuple[str, ...]:
+    """All names of reference arms of a task, whether its options ask for them or not: no method may have one."""
+    asked: Mapping[str, str] = getattr(task, "asked", {})
+    return (*task.references, *asked)
+
+
 @runtime_checkable
 class OwnData(Protocol):
     """A task whose test data are not the pairs of a split says what it reads of a world."""

@@ -58,6 +58,7 @@ def check_options(word: str | None, config: SuiteConfig) -> None:
     from s2r_bench.steps.checkpoint import is_checkpoint
     from s2r_bench.steps.evaluate import open_task
     from s2r_bench.steps.methods import find, refuse_shared_names
+    from s2r_bench.task import own_arms
 
     task = config.task
     _located(word, ["task.options"], lambda: open_task(task.name, config.preset, task.options))
@@ -67,7 +68,7 @@ def check_options(word: str | None, config: SuiteConfig) -> None:
             found, sections = find(method.name), [f"methods.{method.name}", f"methods.{index}.options"]
             _located(word, sections, partial(found.options, config.preset, method.options))
             methods.append((method.name, found))
-    refuse_shared_names(methods, open_task(task.name, config.preset, task.options)[0].references)
+    refuse_shared_names(methods, own_arms(open_task(task.name, config.preset, task.options)[0]))
 
 
 def _located(word: str | None, sections: Sequence[str], check: Callable[[], object]) -> None:

@@ -23,7 +23,7 @@ from s2r_bench.steps.leakage import EVERY, declared
 from s2r_bench.steps.methods import Method, find, refuse_shared_names, served
 from s2r_bench.steps.simulated import BATCH, CAPTURE_BATCH, Progress, SimulatedSet, unseen
 from s2r_bench.store import Cell, Overwrite, State, Store
-from s2r_bench.task import Arm, OwnData, Task, references_of
+from s2r_bench.task import Arm, OwnData, Task, own_arms, references_of
 from s2r_bench.worlds.base import KeepsScenesBack, Split, World, is_made
 
 Status = Literal["done", "cached", "failed"]
@@ -119,8 +119,7 @@ class Grid:
         self.task, self._code = open_task(request.task, request.world.preset, request.task_options)
         references = [Contender(name) for name in references_of(self.task)] if request.references else []
         named = [(word, self._contender(word)) for word in request.methods]
-        own = (*self.task.references, *getattr(self.task, "asked", {}))
-        refuse_shared_names([(word, one.method) for word, one in named if one.method], own)
+        refuse_shared_names([(word, one.method) for word, one in named if one.method], own_arms(self.task))
         self.contenders = references + [one for _, one in named]
 
     def __len__(self) -> int:
