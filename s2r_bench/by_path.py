@@ -65,6 +65,11 @@ def load(path: Path) -> ModuleType:
         raise
 
 
+def offered(name: str) -> bool:
+    """Whether a package is here because a plug-in was given by its path, and not because it is installed."""
+    return name in _offered.files
+
+
 def hint(path: Path, wrong: BaseException) -> str:
     """What to do where an import of a file's own kind failed, ". ..." or ""."""
     if not isinstance(wrong, ImportError):

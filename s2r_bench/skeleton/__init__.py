@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 from s2r_bench import __version__
+from s2r_bench.by_path import offered
 from s2r_bench.errors import UsageError
 from s2r_bench.files import write_text
 from s2r_bench.steps.methods import NAME, NAME_TOLD, known
@@ -68,6 +69,7 @@ def _usable(name: str) -> str:
     if name in known():
         raise UsageError(f"there is a method {name!r} already; give another --name")
     spec = importlib.util.find_spec(package)  # without an origin it is but a folder of that name
-    if package in sys.stdlib_module_names or (spec is not None and spec.origin is not None):
+    installed = spec is not None and spec.origin is not None and not offered(package)
+    if package in sys.stdlib_module_names or installed:
         raise UsageError(f"there is a Python package {package!r} already; give another --name")
     return name

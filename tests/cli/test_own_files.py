@@ -161,3 +161,10 @@ def test_dots_in_a_file_s_name_are_no_packages(tmp_path):
     assert factor_of(path, tmp_path / "room") == pytest.approx(2)
     path = written(tmp_path / "own_pack", 3.0, "from .net import FACTOR", stem="v1.2")
     assert factor_of(path, tmp_path / "other") == pytest.approx(3)
+
+
+def test_a_plug_in_given_by_its_path_takes_no_name_from_a_new_one(tmp_path):
+    write_project(tmp_path / "my-sim")
+    assert find(f"{tmp_path / 'my-sim' / 'src' / 'my_sim' / 'my_sim.py'}:MySim").name == "my-sim"
+    write_project(tmp_path / "again" / "my-sim")
+    assert (tmp_path / "again" / "my-sim" / "src" / "my_sim" / "my_sim.py").is_file()
