@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2r_bench.files import whole
+from s2r_reports.bins import CAPTURED, leading
 from s2r_reports.plots import marks
-from s2r_reports.summary import CAPTURED, leading
 from s2r_reports.views import Clouds, Map, View
 
 if TYPE_CHECKING:

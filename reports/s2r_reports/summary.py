@@ -4,10 +4,8 @@ A run's figure is the mean over its rows (samples, bins); an arm's is the mean o
 uses these rules; nothing of it is stored.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from s2r_bench import registry
 from s2r_bench.errors import UsageError
 from s2r_bench.records import RunSpec
 from s2r_bench.task import MetricInfo
+from s2r_reports.bins import BY_BIN, captured, in_order
 from s2r_reports.frames import Entry, arm_names, long_frame
 from s2r_reports.pairs import Counted, Leads, lead, oriented
 from s2r_reports.statistics import Interval, interval, share_interval
@@ -29,9 +28,6 @@ HIDDEN = "described"
 LEAST_GAP = 0.05  # of the first anchor's figure: a smaller gap says nothing
 LAST = ("ceiling", "oracle")
 REFERENCES = ("floor", *LAST)  # of a task that is not installed here
-BY_BIN = ("w1_range", "bias_range", "spread_range", "std_range", "diversity", "spread_angle", "autocorrelation")
-"""Figures of the whole set that are taken by bin: of range, of incidence, of distance between pixels."""
-CAPTURED = "captured"
 
 
 @dataclass(frozen=True)
@@ -223,32 +219,14 @@ def _by_category(
 def _bins(
     frame: "pd.DataFrame", arms: Sequence[str], references: frozenset[str], metrics: Sequence[str]
 ) -> dict[tuple[str, str, str], Cell]:
-    """(arm, metric, bin) -> figure; the captures' own stand with the arms that are compared, the same with each."""
-    wanted = [own for metric in metrics for own in (metric, f"captured_{metric}")]
+    """(arm, metric, bin) -> figure, in the order of the bins' axes."""
+    wanted = [own for metric in metrics for own in (metric, captured(metric))]
     rows = frame[frame["metric"].isin(wanted) & (frame["category"] != "")]
     unscaled = {metric: MetricInfo(metric, "", 1, "none", HIDDEN) for metric in wanted}
     cells = {key: _cell(table) for key, table in _by_category(rows, arms, unscaled).items()}
-    labels = sorted(rows["category"].unique(), key=leading)
+    # the reference "ceiling" may answer half of the views only: its captured side is not the whole one
     judged = [arm for arm in arms if arm not in references] or arms
-    found: dict[tuple[str, str, str], Cell] = {}
-    for metric in metrics:
-        found |= {(a, metric, bin): cells[a, metric, bin] for a in arms for bin in labels if (a, metric, bin) in cells}
-        for bin in labels:
-            # the reference "ceiling" may answer half of the views only: its captured side is not the whole one
-            told = [cells[key] for arm in judged if (key := (arm, f"captured_{metric}", bin)) in cells]
-            if told:
-                found[CAPTURED, metric, bin] = told[0]
-    return found
-
-
-def leading(name: str) -> tuple[float, str]:
-    """A bin's place on its axis: the number that its name begins with, names without one last.
-
-    >>> sorted(["10 px", "2 px", "rest"], key=leading)
-    ['2 px', '10 px', 'rest']
-    """
-    number = re.match(r"-?[0-9.]+", name)
-    return (float(number.group()) if number else inf, name)
+    return in_order(cells, metrics, arms, judged)
 
 
 def _gaps(

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from s2r_bench.task import MetricInfo
 from s2r_reports import gap
+from s2r_reports.bins import CAPTURED
 from s2r_reports.statistics import Interval
-from s2r_reports.summary import CAPTURED, Cell, Summary, metrics_of
+from s2r_reports.summary import Cell, Summary, metrics_of
 
 ARROWS = {"lower": " ↓", "higher": " ↑", "target": " →", "none": ""}
 EMPTY = "-"

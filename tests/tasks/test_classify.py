@@ -15,7 +15,6 @@ from s2r_bench.errors import DataError, UsageError
 from s2r_bench.records import Score
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm
-from s2r_bench.worlds import open_world
 from s2r_bench.worlds.mini import MiniWorld
 from s2r_tasks._classify.data import clouds_of, data_key, normalised
 from s2r_tasks._classify.finetune import augmented, finetuned, settle, share_right, smoothed_cross_entropy
@@ -31,18 +30,6 @@ from s2r_tasks.classify import Classify
 CLEAN = Arm("no-sim", lambda frames, draw: list(frames), identity="clean")
 NOISY = Arm("noisy", lambda frames, draw: [f.with_depth(f.depth * np.float32(1.02)) for f in frames], identity="noisy")
 RANDOM = Arm("random-init")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> MiniWorld:
-    found = open_world("mini", preset="smoke", home=tmp_path_factory.mktemp("home"), options={"workers": 1})
-    assert isinstance(found, MiniWorld)
-    return found
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    return Shelf(tmp_path_factory.mktemp("shelf"))
 
 
 def active_set_svm(x: np.ndarray, y: np.ndarray, c: float) -> np.ndarray:

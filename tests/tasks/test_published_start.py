@@ -11,7 +11,6 @@ from torch import Tensor
 from s2r_bench.errors import DataError, UsageError
 from s2r_bench.shelf import Shelf
 from s2r_bench.task import Arm, references_of
-from s2r_bench.worlds import open_world
 from s2r_bench.worlds.mini import MiniWorld
 from s2r_tasks._classify.options import ClassifyOptions
 from s2r_tasks._classify.pipeline import Pipeline
@@ -23,18 +22,6 @@ from s2r_tasks.classify import Classify
 from s2r_tasks.segment import Segment
 
 PUBLISHED, RANDOM = Arm("published"), Arm("random-init")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> MiniWorld:
-    found = open_world("mini", preset="smoke", home=tmp_path_factory.mktemp("home"), options={"workers": 1})
-    assert isinstance(found, MiniWorld)
-    return found
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    return Shelf(tmp_path_factory.mktemp("shelf"))
 
 
 def checkpoint(path: Path, networks: ClassifyNetworks | SegmentNetworks, seed: int = 1) -> dict[str, Tensor]:
