@@ -51,6 +51,11 @@ class Dit3d:
         self.options: Dit3dOptions = options
         self.device = device
         self._model: Model | None = None
+        self.held_out: PairSet | None = None
+
+    def hold_out(self, pairs: PairSet) -> None:
+        """Pairs whose loss the training's curve tells."""
+        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train the network for the budget's steps, or the preset's."""
@@ -58,7 +63,8 @@ class Dit3d:
         if budget.steps is not None:
             train = train.model_copy(update={"steps": budget.steps})
         model = self._new()
-        result = model.fit(pairs, train, seed_of(seed, "dit3d"), None if workdir is None else workdir / "cloud")
+        folder = None if workdir is None else workdir / "cloud"
+        result = model.fit(pairs, train, seed_of(seed, "dit3d"), folder, self.held_out)
         self._model = model
         return FitReport(train.steps, result.seconds, model.parameters, tuple(curve_rows("cloud", result)))
 

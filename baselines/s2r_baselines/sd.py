@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_baselines._diffusion.presets import STAGE_PRESETS
-from s2r_baselines._diffusion.stage import Stage, draw_generator
+from s2r_baselines._diffusion.stage import HeldOut, Stage, draw_generator, held_out_of
 from s2r_bench.engine.loop import curve_rows
 from s2r_bench.errors import NotFittedError
 from s2r_bench.options import Options
@@ -51,13 +51,19 @@ class StableDiffusion:
             raise TypeError(f"sd takes SdOptions, not {type(options).__name__}")
         self.options: SdOptions = options
         self.stage = Stage(options.stage, residual=False, earlier=0, device=device)
+        self.held_out: PairSet | None = None
+
+    def hold_out(self, pairs: PairSet) -> None:
+        """Pairs whose loss the training's curve tells."""
+        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train the one stage for as many steps as `ours` trains all of its own."""
         own = round(self.options.stage.train.steps * (1 + self.options.extra_share))
         steps = budget.steps if budget.steps is not None else own
         folder = None if workdir is None else workdir / "stage1"
-        result = self.stage.fit(pairs, seed_of(seed, "stage", 1), folder, steps=steps)
+        held_out = HeldOut(held_out_of(self.held_out))
+        result = self.stage.fit(pairs, seed_of(seed, "stage", 1), folder, steps=steps, held_out=held_out)
         return FitReport(steps, result.seconds, self.stage.parameters, tuple(curve_rows("stage 1", result)))
 
     def simulate(self, frames: Sequence[DepthFrame], seeds: Sequence[FrameSeed]) -> list[DepthFrame]:

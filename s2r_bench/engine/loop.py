@@ -98,8 +98,12 @@ class Loop:
         batch_at: Callable[[int, int], Batch],
         loss: Callable[[nn.Module, Batch, torch.Generator], Tensor],
         progress: Progress | None = None,
+        held_out: Batch | None = None,
     ) -> LoopResult:
         """Train to the last step and return the weights to sample with (CPU tensors).
+
+        `held_out`: items that nothing is learned from; every row of the curve gets their loss as "val_loss", of the
+        weights as they are then, not averaged.
 
         Raises:
             S2RError: the loss of a step is NaN or infinite; the last checkpoint stays as it is.
@@ -107,6 +111,7 @@ class Loop:
         rank = self.accelerator.process_index
         started = saved = time.monotonic()
         before, total, count = self.seconds, 0.0, 0
+        watched = None if held_out is None else self._moved(held_out)
         self.network.train()
         while self.step < self.options.steps:
             value = self._one_step(batch_at(self.step, rank), loss, step_rng(self.seed, self.step, rank, "noise"))
@@ -119,7 +124,8 @@ class Loop:
             total, count = total + value, count + 1
             self.seconds = before + time.monotonic() - started
             if self.step % self.options.log_every == 0 or self.step == self.options.steps:
-                self.curve.append({"step": float(self.step), "train_loss": total / count})
+                told = {} if watched is None else {"val_loss": self._held_out_loss(watched, loss)}
+                self.curve.append({"step": float(self.step), "train_loss": total / count, **told})
                 if progress is not None:
                     progress(self.step, self.options.steps, total / count)
                 total, count = 0.0, 0
@@ -133,7 +139,7 @@ class Loop:
     def _one_step(self, batch: Batch, loss: Any, generator: torch.Generator) -> float:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
-        moved = {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+        moved = self._moved(batch)
         # dropout draws from the global generator: it too must be a function of the step
         torch.manual_seed(seed_of(self.seed, "layers", self.step, self.accelerator.process_index))
         with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.half):
@@ -144,6 +150,19 @@ class Loop:
         self.optimiser.zero_grad(set_to_none=True)
         self.average.update(self.step)
         return float(value.detach())
+
+    @torch.no_grad()
+    def _held_out_loss(self, batch: Batch, loss: Any) -> float:
+        self.network.eval()  # running statistics stay as training left them
+        # the same draws every time, so that rows can be compared
+        dice = step_rng(self.seed, 0, 0, "held out")
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.half):
+            value = float(loss(self.network, batch, dice))
+        self.network.train()
+        return value
+
+    def _moved(self, batch: Batch) -> Batch:
+        return {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
 
     def _rate(self) -> float:
         options = self.options

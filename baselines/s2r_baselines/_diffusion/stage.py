@@ -1,7 +1,7 @@
 """One diffusion stage: fitted on pairs, drawn from, saved and loaded."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +36,21 @@ from s2r_bench.types import DepthFrame, DepthPair
 
 TARGET_MAPS = 2
 DETAIL_BATCHES = 16
+HELD_OUT = 16  # pairs, and windows of them, that a curve's validation loss is taken on
 MOST_CACHED = 4096  # training items kept in memory
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Pairs that a stage does not learn from, with the (2 or 3, H, W) maps that the stage before drew for each."""
+
+    pairs: Sequence[DepthPair]
+    earlier: Sequence[Tensor] | None = None
+
+
+def held_out_of(pairs: PairSet | None) -> list[DepthPair]:
+    """Some of the validation pairs, evenly spaced; none where there are none."""
+    return [] if pairs is None else [pairs[index] for index in spaced(len(pairs), HELD_OUT)]
 
 
 class Stage:
@@ -78,6 +92,7 @@ class Stage:
         steps: int | None = None,
         earlier: Sequence[Tensor] | None = None,
         weights: Sequence[Tensor] | None = None,
+        held_out: HeldOut | None = None,
     ) -> LoopResult:
         """Train the stage.
 
@@ -88,6 +103,7 @@ class Stage:
             steps: instead of the options' number.
             earlier: for each pair, the (2, H, W) maps that the stage before gave it.
             weights: for each pair, (H, W) loss weights of the re-weighting; None = 1.
+            held_out: pairs that the curve tells the loss of, without re-weighting.
         """
         if self.maps is None:
             code, probe = self.options.code, map_code(self.options.code, None)
@@ -106,7 +122,9 @@ class Stage:
             _grow_into(network, self._start)
         train = self.options.train if steps is None else self.options.train.model_copy(update={"steps": steps})
         loop = Loop(network, train, seed=seed, device=self.device.type, workdir=workdir)
-        result = loop.run(lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss)
+        result = loop.run(
+            lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss, held_out=self._watched(held_out)
+        )
         self._use(network, result.weights)
         if self.options.diffusion.detail:
             # every seen cell counts alike, whatever the re-weighting says
@@ -114,6 +132,12 @@ class Stage:
         if self.options.code.calibrate:
             self.calibration = self._calibrate(pairs, seed, earlier)
         return result
+
+    def _watched(self, held_out: HeldOut | None) -> dict[str, Tensor] | None:
+        if held_out is None or not held_out.pairs:
+            return None
+        # the same windows in every training, so that curves of two seeds can be compared
+        return _Items(self, held_out.pairs, held_out.earlier, None).batch(0, 0, 0, HELD_OUT)
 
     def draws(
         self,
@@ -368,7 +392,7 @@ class _Items:
     def __init__(
         self,
         stage: Stage,
-        pairs: PairSet,
+        pairs: PairSet | Sequence[DepthPair],
         earlier: Sequence[Tensor] | None,
         weights: Sequence[Tensor] | None,
         folder: Path | None = None,

@@ -24,6 +24,7 @@ from s2r_bench.types import DepthArray, DepthFrame, FloatArray
 WEIGHTS, NOTE = "weights.safetensors", "dit3d.json"
 MOST_CLOUDS = 64  # through the network at once
 CALIBRATION_PAIRS = 24
+HELD_OUT = 32  # windows that a curve's validation loss is taken on
 
 
 class Model:
@@ -55,15 +56,20 @@ class Model:
         """Trainable parameters."""
         return sum(p.numel() for p in self.network.parameters()) if self.network is not None else 0
 
-    def fit(self, pairs: PairSet, train: TrainOptions, seed: int, workdir: Path | None) -> LoopResult:
-        """Train on windows of `pairs`."""
+    def fit(
+        self, pairs: PairSet, train: TrainOptions, seed: int, workdir: Path | None, held_out: PairSet | None = None
+    ) -> LoopResult:
+        """Train on windows of `pairs`; the curve tells the loss of some windows of `held_out`."""
         items = Items(self.cloud, pairs)
         if self.cloud.mode == "offset":
             self.scale_m = self.cloud.scale_m or items.fitted_scale()
         torch.manual_seed(seed_of(seed, "weights"))  # torch's layers draw from the global generator
         network = self._build()
         loop = Loop(network, train, seed=seed, device=self.device.type, workdir=workdir)
-        result = loop.run(lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss)
+        watched = (
+            Items(self.cloud, held_out).batch(0, 0, 0, HELD_OUT) if held_out is not None and len(held_out) else None
+        )
+        result = loop.run(lambda step, rank: items.batch(seed, step, rank, train.batch), self._loss, held_out=watched)
         self._use(network, result.weights)
         if self.cloud.mode == "offset" and self.cloud.calibrate:
             self.threshold = self._fitted_threshold(pairs, seed)

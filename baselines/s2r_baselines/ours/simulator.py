@@ -14,7 +14,7 @@ from s2r_baselines._diffusion.alike import drawn_maps
 from s2r_baselines._diffusion.nets import OWN_BASE
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_baselines._diffusion.presets import STAGE_PRESETS
-from s2r_baselines._diffusion.stage import Stage, draw_generator
+from s2r_baselines._diffusion.stage import HeldOut, Stage, draw_generator, held_out_of
 from s2r_baselines.ours.discriminator import DiscriminatorOptions, Patch, PatchDiscriminator, folds_of, patches_of
 from s2r_baselines.ours.reweight import ReweightOptions, weight_map
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
@@ -74,6 +74,11 @@ class StableSim2Real:
         self.base: Path | None = None  # the checkpoint's own base networks, of one that holds them
         self.stages: list[Stage] = []
         self.discriminators: list[list[PatchDiscriminator]] = []  # a list for each gap between stages, one a fold
+        self.held_out: PairSet | None = None
+
+    def hold_out(self, pairs: PairSet) -> None:
+        """Pairs whose loss the stages' curves tell."""
+        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train stage after stage; what is finished in `workdir` is read, not done again."""
@@ -98,6 +103,7 @@ class StableSim2Real:
                 steps=count,
                 earlier=drawn,
                 weights=weights,
+                held_out=self._held_out(seed),
             )
             self.stages.append(stage)
             curve, seconds, done = curve + curve_rows(f"stage {number}", result), seconds + result.seconds, done + count
@@ -223,6 +229,12 @@ class StableSim2Real:
             maps = stage.draws(frames, generators, maps)
         assert maps is not None  # there is a stage before this one
         return maps
+
+    def _held_out(self, seed: int) -> HeldOut:
+        """Some held-out pairs with what the stages so far draw of them."""
+        pairs = held_out_of(self.held_out)
+        drawn = self._drawn_anew([pair.clean for pair in pairs], seed) if pairs and self.stages else None
+        return HeldOut(pairs, drawn)
 
     def _weights(
         self, pairs: PairSet, drawn: Sequence[Tensor], seed: int, workdir: Path | None, number: int
