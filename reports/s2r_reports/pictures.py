@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from s2r_reports import figures, gap, plots, rooms, scenes
+from s2r_reports import figures, gap, learning, plots, rooms, scenes
 from s2r_reports.frames import Entry, arm_names
 from s2r_reports.scenes import Blobs, Scene
 from s2r_reports.shapes import Reconstruction, draw_reconstructions, kept_reconstructions
@@ -43,6 +43,18 @@ def draw(entries: Sequence[Entry], summary: Summary, out: Path, blobs: Blobs | N
     about = f"{facts['task']} on {facts['world']}, preset {facts['preset']}; captures: {facts['sensor']}"
     _charts(summary, about, out / prefix, drawn)
     arms = plots.charted(summary)
+    curves = _curves(entries, arms)
+    if curves:
+
+        def learned(path: Path) -> Path:
+            return learning.draw_curves(about, curves, path, plots.colours(summary))
+
+        title = (
+            "Loss of each simulator's training (first seed); dashed: on validation pairs. Losses of different methods "
+            "mean different things"
+        )
+        path = _file(out / prefix, "training")
+        drawn.pictures.append(Picture(title, *plots.in_both(learned, path), minor=True))
     shapes, kept = _shapes(entries, arms), rooms.kept_by_arm(arms, runs_of(entries))
     if shapes:
         drawn.missing += _lacking(arms, shapes, "reconstructions")
@@ -161,6 +173,13 @@ def _material(
         else:
             clouds[arm] = cloud
     return views, clouds
+
+
+def _curves(entries: Sequence[Entry], arms: Sequence[str]) -> dict[str, Mapping[str, learning.Curve]]:
+    """Arm -> stage -> loss curve, of the first of its seeds that kept one."""
+    runs = runs_of(entries)
+    found = {arm: next((some for some in map(learning.kept_curves, runs[arm]) if some), {}) for arm in arms}
+    return {arm: some for arm, some in found.items() if some}
 
 
 def _shapes(entries: Sequence[Entry], arms: Sequence[str]) -> dict[str, dict[str, Reconstruction]]:

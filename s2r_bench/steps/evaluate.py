@@ -29,6 +29,9 @@ from s2r_bench.worlds.base import KeepsScenesBack, Split, World, is_made
 Status = Literal["done", "cached", "failed"]
 
 
+CURVE = "artifacts/training_curve.json"
+
+
 @dataclass(frozen=True)
 class Request:
     """What is to be scored.
@@ -224,7 +227,8 @@ class Grid:
         result = self.task.run(arm, request.world, seed, cell.folder, shelf)
         facts = {**environment(request.device), "sensor": request.world.sensor}
         write_json(cell.folder / "env.json", facts)
-        write_json(cell.folder / "artifacts.json", result.artifacts)
+        kept = _kept_curve(fitted, cell.folder) if fitted else {}
+        write_json(cell.folder / "artifacts.json", {**result.artifacts, **kept})
         costs = {"evaluate_seconds": time.perf_counter() - started, "peak_memory_mb": peak_memory_mb(request.device)}
         costs |= _costs(fitted, simulated) if fitted and simulated else {}
         scores = tuple(result.scores)
@@ -360,6 +364,15 @@ def task_scenes(task: Task, world: World) -> set[str]:
 def _task_options(task: Task) -> dict[str, Any]:
     options = getattr(task, "options", None)
     return options.model_dump(mode="json") if isinstance(options, Options) else {}
+
+
+def _kept_curve(fitted: Fitted, folder: Path) -> dict[str, str]:
+    """The loss curve of the simulator's own training, beside what the task kept: a report may lie far from its fit."""
+    rows = fitted.origin.report.curve
+    if not rows:
+        return {}
+    write_json(folder / CURVE, list(rows))
+    return {"training_curve": CURVE}
 
 
 def _costs(fitted: Fitted, simulated: SimulatedSet) -> dict[str, float]:

@@ -35,6 +35,17 @@ def test_two_at_a_time_find_what_one_finds(evaluate, tmp_path):
     assert "at a time" not in cached[2]  # nothing is left to share out
 
 
+def test_a_run_keeps_the_curve_of_its_simulators_training(evaluate, plugins, tmp_path):
+    """With the task's own artifacts, so that a report needs no fit at hand; who tells no curve keeps none."""
+    source, row = (plugins / "dummy.py").read_text(), {"stage": "fit", "step": 1.0, "train_loss": 0.5}
+    (tmp_path / "dummy.py").write_text(source.replace("parameters=1)", f"parameters=1, curve=({row},))"))
+    evaluate("--jobs", "1", home=tmp_path / "home", dummy=tmp_path / "dummy.py")
+    (kept,) = (tmp_path / "home").glob("runs/evaluate/*/artifacts/training_curve.json")
+    assert json.loads(kept.read_text()) == [row]
+    listed = json.loads((kept.parent.parent / "artifacts.json").read_text())
+    assert listed["training_curve"] == "artifacts/training_curve.json"
+
+
 def test_a_failed_cell_does_not_stop_the_others_elsewhere(evaluate):
     code, document, err = evaluate("--set", "dummy.fail=simulate", "--jobs", "2")
     assert code == 1

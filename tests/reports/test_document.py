@@ -1,5 +1,6 @@
 """Whole reports: files, pictures, and missing pieces named rather than crashed on."""
 
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +10,8 @@ import pytest
 
 from s2r_bench.errors import DataError, UsageError
 from s2r_reports.document import terminal, write_report
+from s2r_reports.frames import Entry
+from s2r_reports.learning import kept_curves
 from s2r_reports.shapes import seen
 
 SIZES = {"floor": 0.5, "ours": 0.8, "ceiling": 1.0}
@@ -59,6 +62,19 @@ def test_bins_of_captures_are_those_of_an_arm_that_has_them(made: ModuleType, tm
     assert set(drawn["robust spread by range (mm)"]) == {"floor", "ours", "captured"}
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "dit3d: no 2-D figures: it makes points" in text
+
+
+def test_the_loss_curves_that_runs_kept_are_drawn(runs: list[tuple[object, Path]], tmp_path: Path) -> None:
+    """A stage with a single row is no curve, and a damaged file is no report's end."""
+    rows = [{"stage": "stage 1", "step": float(n), "train_loss": 1 / n, "val_loss": 2 / n} for n in (1, 2, 3)]
+    rows.append({"stage": "stage 2", "step": 1.0, "train_loss": 1.0})
+    for place, text in enumerate(("[1, 2", json.dumps(rows))):
+        (runs[place][1] / "artifacts" / "training_curve.json").write_text(text, encoding="utf-8")
+    files = write_report(runs, tmp_path / "report", ("md",))  # type: ignore[arg-type]
+    drawn = [path.name for path in files if "-training" in path.name]
+    assert len(drawn) == 2  # for a light page, and for a dark one
+    assert list(kept_curves(Entry(*runs[1]))) == ["stage 1"]  # type: ignore[arg-type]
+    assert kept_curves(Entry(*runs[0])) == {}  # type: ignore[arg-type]
 
 
 def test_missing_artifacts_are_named(runs: list[tuple[object, Path]], tmp_path: Path) -> None:
