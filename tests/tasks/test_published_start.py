@@ -54,17 +54,6 @@ def test_the_arm_is_there_where_a_file_is_named(tmp_path: Path) -> None:
         Classify(ClassifyOptions.preset("smoke")).run(PUBLISHED, object(), 0, Path())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", [ClassifyOptions, SegmentOptions])
-def test_records_without_a_file_are_what_they_were(kind: type[ClassifyOptions | SegmentOptions]) -> None:
-    plain, given = kind.preset("smoke"), kind.preset("smoke", {"published_weights": "x.pth"})
-    new = {"published_weights"} | ({"published_up"} if kind is SegmentOptions else set())
-    for mode in ("json", "python"):
-        assert not new & set(plain.model_dump(mode=mode))
-        assert set(given.model_dump(mode=mode)) == set(plain.model_dump(mode=mode)) | new
-    assert kind(**plain.model_dump()) == plain
-    assert kind(**given.model_dump()) == given
-
-
 def test_classify_starts_from_the_file(world: MiniWorld, shelf: Shelf, tmp_path: Path) -> None:
     path = tmp_path / "dgcnn_occo.pth"
     state = checkpoint(path, ClassifyNetworks.preset("smoke"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from s2r_bench import shots
 from s2r_bench.data.scanobjectnn import FOLDS, VARIANTS
@@ -90,14 +90,6 @@ class ClassifyOptions(Options):
     def settings(self) -> EpisodeSettings:
         """Of the episodes."""
         return EpisodeSettings(self.ways, self.shots, self.queries, self.query_source)
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a checkpoint, what it was before there was the option: such runs stand in one table."""
-        found: dict[str, Any] = dump(self)
-        if not self.published_weights:
-            found.pop("published_weights", None)
-        return found
 
     @field_validator("shots", mode="before")
     @classmethod

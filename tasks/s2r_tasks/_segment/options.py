@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from s2r_bench.data.s3dis.blocks import Cut
 from s2r_bench.data.s3dis.classes import AREAS
@@ -87,15 +87,6 @@ class SegmentOptions(Options):
     score: ScoreOptions = ScoreOptions()
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a checkpoint, what it was before there were these options: such runs stand in one table."""
-        found: dict[str, Any] = dump(self)
-        if not self.published_weights:
-            found.pop("published_weights", None)
-            found.pop("published_up", None)
-        return found
 
     @field_validator("label_budget", mode="before")
     @classmethod
