@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from s2r_baselines._gan.options import ImageOptions
+from s2r_baselines._held_out import KeepsHeldOut
 from s2r_bench.engine.two_player_options import TwoPlayerOptions
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, torch_rng
@@ -84,7 +85,7 @@ class CycleGanOptions(Options):
         return self
 
 
-class CycleGan:
+class CycleGan(KeepsHeldOut):
     """Unpaired translation with cycle consistency."""
 
     card: ClassVar[Card] = Card(
@@ -102,12 +103,7 @@ class CycleGan:
         if not isinstance(options, CycleGanOptions):
             raise TypeError(f"cyclegan takes CycleGanOptions, not {type(options).__name__}")
         self.options: CycleGanOptions = options
-        self.held_out: PairSet | None = None
         self.translator = Translator("cyclegan", self._code, self._generator, multiple=MULTIPLE, device=device)
-
-    def hold_out(self, pairs: PairSet) -> None:
-        """Pairs whose loss the training's curve tells."""
-        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both generators and both discriminators; the two sides of a batch are drawn independently."""

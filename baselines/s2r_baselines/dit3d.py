@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from s2r_baselines._dit3d.options import PRESETS, CloudOptions, NetOptions, NoiseOptions
+from s2r_baselines._held_out import KeepsHeldOut
 from s2r_bench.engine.loop import TrainOptions, curve_rows
 from s2r_bench.errors import NotFittedError
 from s2r_bench.options import Options
@@ -32,7 +33,7 @@ class Dit3dOptions(Options):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
 
 
-class Dit3d:
+class Dit3d(KeepsHeldOut):
     """A conditional diffusion of points in three dimensions."""
 
     card: ClassVar[Card] = Card(
@@ -51,11 +52,6 @@ class Dit3d:
         self.options: Dit3dOptions = options
         self.device = device
         self._model: Model | None = None
-        self.held_out: PairSet | None = None
-
-    def hold_out(self, pairs: PairSet) -> None:
-        """Pairs whose loss the training's curve tells."""
-        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train the network for the budget's steps, or the preset's."""

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from s2r_baselines._gan.options import MapOptions
 from s2r_baselines._gigagan.options import PRESETS, LossOptions, NetOptions, TrainOptions
+from s2r_baselines._held_out import KeepsHeldOut
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, seed_of, torch_rng
 from s2r_bench.simulator import Budget, Card, FitReport, PairSet, Simulator
@@ -43,7 +44,7 @@ class GigaGanOptions(Options):
         return self
 
 
-class GigaGan:
+class GigaGan(KeepsHeldOut):
     """A generator of the captured depth, trained against a multi-scale discriminator."""
 
     card: ClassVar[Card] = Card(
@@ -62,7 +63,6 @@ class GigaGan:
         if not isinstance(options, GigaGanOptions):
             raise TypeError(f"gigagan takes GigaGanOptions, not {type(options).__name__}")
         self.options: GigaGanOptions = options
-        self.held_out: PairSet | None = None
         self.translator = Translator(
             "gigagan",
             lambda residual, levels: map_code(options.code, residual, levels),
@@ -71,10 +71,6 @@ class GigaGan:
             multiple=2 ** (len(options.net.channels) - 1),
             device=device,
         )
-
-    def hold_out(self, pairs: PairSet) -> None:
-        """Pairs whose loss the training's curve tells."""
-        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train both networks by turns. A round is one step of each, so an odd step of a budget is left over."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from s2r_baselines._gan.options import ImageOptions, MapOptions
+from s2r_baselines._held_out import KeepsHeldOut
 from s2r_bench.engine.two_player_options import TwoPlayerOptions
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, frame_seeds, torch_rng
@@ -92,7 +93,7 @@ class Pix2PixOptions(Options):
         return self
 
 
-class Pix2Pix:
+class Pix2Pix(KeepsHeldOut):
     """Paired translation with an adversarial loss."""
 
     card: ClassVar[Card] = Card(
@@ -110,7 +111,6 @@ class Pix2Pix:
         if not isinstance(options, Pix2PixOptions):
             raise TypeError(f"pix2pix takes Pix2PixOptions, not {type(options).__name__}")
         self.options: Pix2PixOptions = options
-        self.held_out: PairSet | None = None
         self.translator = Translator(
             "pix2pix",
             self._code,
@@ -119,10 +119,6 @@ class Pix2Pix:
             multiple=2**options.downs,
             device=device,
         )
-
-    def hold_out(self, pairs: PairSet) -> None:
-        """Pairs whose loss the training's curve tells."""
-        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train generator and discriminator on windows of the pairs."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_baselines._diffusion.presets import STAGE_PRESETS
 from s2r_baselines._diffusion.stage import HeldOut, Stage, draw_generator, held_out_of
+from s2r_baselines._held_out import KeepsHeldOut
 from s2r_bench.engine.loop import curve_rows
 from s2r_bench.errors import NotFittedError
 from s2r_bench.options import Options
@@ -34,7 +35,7 @@ class SdOptions(Options):
     }
 
 
-class StableDiffusion:
+class StableDiffusion(KeepsHeldOut):
     """A conditional diffusion of the captured depth's own code."""
 
     card: ClassVar[Card] = Card(
@@ -51,11 +52,6 @@ class StableDiffusion:
             raise TypeError(f"sd takes SdOptions, not {type(options).__name__}")
         self.options: SdOptions = options
         self.stage = Stage(options.stage, residual=False, earlier=0, device=device)
-        self.held_out: PairSet | None = None
-
-    def hold_out(self, pairs: PairSet) -> None:
-        """Pairs whose loss the training's curve tells."""
-        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train the one stage for as many steps as `ours` trains all of its own."""

@@ -15,6 +15,7 @@ from s2r_baselines._diffusion.nets import OWN_BASE
 from s2r_baselines._diffusion.options import StageOptions
 from s2r_baselines._diffusion.presets import STAGE_PRESETS
 from s2r_baselines._diffusion.stage import HeldOut, Stage, draw_generator, held_out_of
+from s2r_baselines._held_out import KeepsHeldOut
 from s2r_baselines.ours.discriminator import DiscriminatorOptions, Patch, PatchDiscriminator, folds_of, patches_of
 from s2r_baselines.ours.reweight import ReweightOptions, weight_map
 from s2r_bench.engine.checkpoint import read_json, read_tensors, write_json, write_tensors
@@ -54,7 +55,7 @@ class OursOptions(Options):
     }
 
 
-class StableSim2Real:
+class StableSim2Real(KeepsHeldOut):
     """The paper's simulator. See the package's docstring."""
 
     card: ClassVar[Card] = Card(
@@ -74,11 +75,6 @@ class StableSim2Real:
         self.base: Path | None = None  # the checkpoint's own base networks, of one that holds them
         self.stages: list[Stage] = []
         self.discriminators: list[list[PatchDiscriminator]] = []  # a list for each gap between stages, one a fold
-        self.held_out: PairSet | None = None
-
-    def hold_out(self, pairs: PairSet) -> None:
-        """Pairs whose loss the stages' curves tell."""
-        self.held_out = pairs
 
     def fit(self, pairs: PairSet, budget: Budget, seed: int, workdir: Path | None = None) -> FitReport:
         """Train stage after stage; what is finished in `workdir` is read, not done again."""

@@ -6,8 +6,9 @@ floor, for the plane that an object stands on is known and is no part of it. Wha
 
 import itertools
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ FEWEST_POINTS = 32
 CHUNK = 64  # objects whose views are handed over at once
 Cloud = NDArray[np.float32]
 Frames = Callable[[Sequence[CadModel]], list[Sequence[DepthFrame]]]
+Arrays = Callable[[CadModel, Sequence[DepthFrame]], Mapping[str, NDArray[Any]]]
 
 
 def view_seed(model: CadModel) -> int:
@@ -63,6 +65,11 @@ def make_clouds(folder: Path, models: Sequence[CadModel], frames: Frames, voxel:
         voxel: of the fused cloud, metres.
         most: points kept of a cloud, drawn by the object's id.
     """
+    write_missing(folder, models, frames, lambda model, seen: {"points": cloud_of(model, seen, voxel, most)})
+
+
+def write_missing(folder: Path, models: Sequence[CadModel], frames: Frames, arrays: Arrays) -> None:
+    """Write `folder/ID.npz` of the arrays of each model's views; what is there stays."""
     for start in range(0, len(models), CHUNK):
         some = models[start : start + CHUNK]
         paths = [folder / f"{model.id}.npz" for model in some]
@@ -72,7 +79,7 @@ def make_clouds(folder: Path, models: Sequence[CadModel], frames: Frames, voxel:
         for model, path, seen in zip(some, paths, frames(some), strict=True):
             if not path.is_file():
                 with whole(path) as part, part.open("wb") as stream:
-                    np.savez(stream, points=cloud_of(model, seen, voxel, most))
+                    np.savez(stream, **arrays(model, seen))  # type: ignore[arg-type]  # the stub takes any name for its flag
 
 
 def read_clouds(folder: Path, models: Sequence[CadModel]) -> dict[str, Cloud]:

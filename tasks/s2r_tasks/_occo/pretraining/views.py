@@ -8,12 +8,12 @@ import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s2r_bench.errors import DataError
-from s2r_bench.files import whole
 from s2r_bench.geometry.crop import grown_box, inside_box
 from s2r_bench.geometry.points import world_points
 from s2r_bench.records import content_key
@@ -24,7 +24,7 @@ from s2r_bench.task import Arm
 from s2r_bench.types import CadModel, DepthFrame
 from s2r_bench.worlds.base import HoldsObjects
 from s2r_tasks._occo.pretraining.options import PretrainOptions
-from s2r_tasks._recon.clouds import CHUNK, Frames, simulated
+from s2r_tasks._recon.clouds import Frames, simulated, write_missing
 from s2r_tasks._recon.shapes import half_simulated
 
 Cloud = NDArray[np.float32]
@@ -48,18 +48,13 @@ def views_of(arm: Arm, world: HoldsObjects, shelf: Shelf, options: PretrainOptio
 
 def make_views(folder: Path, models: Sequence[CadModel], frames: Frames, options: PretrainOptions) -> None:
     """Write `folder/ID.npz` with `points` (N, 3) and `counts` (views,) for each model; what is there stays."""
-    for start in range(0, len(models), CHUNK):
-        some = models[start : start + CHUNK]
-        paths = [folder / f"{model.id}.npz" for model in some]
-        if all(path.is_file() for path in paths):
-            continue
-        # a chunk with a gap is seen whole: a continued run then asks for what an unbroken one would
-        for model, path, seen in zip(some, paths, frames(some), strict=True):
-            if not path.is_file():
-                clouds = [view_cloud(model, frame, options) for frame in seen]
-                counts = np.array([len(cloud) for cloud in clouds], np.int64)
-                with whole(path) as part, part.open("wb") as stream:
-                    np.savez(stream, points=np.concatenate(clouds), counts=counts)
+
+    def arrays(model: CadModel, seen: Sequence[DepthFrame]) -> dict[str, NDArray[Any]]:
+        clouds = [view_cloud(model, frame, options) for frame in seen]
+        counts = np.array([len(cloud) for cloud in clouds], np.int64)
+        return {"points": np.concatenate(clouds), "counts": counts}
+
+    write_missing(folder, models, frames, arrays)
 
 
 def read_views(folder: Path, models: Sequence[CadModel], views: int) -> dict[str, list[Cloud]]:
