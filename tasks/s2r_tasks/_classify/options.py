@@ -127,27 +127,12 @@ ClassifyOptions.presets = {
     },
     "tiny": {
         "networks": ClassifyNetworks.presets["tiny"],
-        # what a scan has and a CAD has not: its own middle and size, any side to the front, a floor. A training of
-        # minutes has to see in its partial clouds what it is asked about later
-        "pretrain": {
-            **PretrainOptions.presets["tiny"],
-            "train": {**PretrainOptions.presets["tiny"]["train"], "steps": 900},
-            "margin": 1.1,
-            "floor": -0.05,
-            "frame": "partial",
-            "turn_deg": 180.0,
-        },
+        "pretrain": PretrainOptions.presets["tiny"],
         "finetune": {"epochs": 11, "watched": 0, "train": {**_SHORT, "batch": 10, "lr": 1e-3, "clip": 10.0}},
     },
     "small": {
         "networks": ClassifyNetworks.presets["small"],
-        "pretrain": {
-            **PretrainOptions.presets["small"],
-            "margin": 1.1,
-            "floor": -0.05,
-            "frame": "partial",
-            "turn_deg": 180.0,
-        },
+        "pretrain": PretrainOptions.presets["small"],
         "finetune": {"epochs": 60, "train": {**_SHORT, "batch": 10, "lr": 1e-3, "clip": 10.0}},
     },
 }

@@ -131,7 +131,7 @@ SegmentOptions.presets = {
         # many small steps: of blocks of 512 points there was time for a quarter of them (docs/segment.md)
         "networks": {**SegmentNetworks.presets["tiny"], "points": 256},
         "pretrain": PretrainOptions.presets["tiny"],
-        "finetune": {**_SHORT, "steps": 400, "batch": 4, "lr": 3e-3, "clip": 10.0},
+        "finetune": {**_SHORT, "steps": 800, "batch": 4, "lr": 1e-3, "clip": 10.0},
         "epochs": 0,
         "score": {"stride": 1.0},
     },
