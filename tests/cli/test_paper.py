@@ -198,8 +198,8 @@ def test_the_plan_of_classification_counts_episodes_and_the_reference(cli_here):
     rows = {row["what"]: row for row in plan["trainings"] if row["owner"] == "classify"}
     assert (rows["finetuning"]["steps"], rows["finetuning"]["batch"]) == (500, 10)
     assert rows["finetuning"]["count"] == 10 * 3 * (6 + 1)
-    assert rows["finetuning"]["hours"] == pytest.approx(500 * 10 * 210 * 0.290 / 3600)
-    assert rows["finetuning"]["device"] == "two CPU cores"
+    assert rows["finetuning"]["hours"] == pytest.approx(500 * 10 * 210 * 0.23 / 3600)
+    assert "a core of" in rows["finetuning"]["device"]
     assert rows["completion"]["count"] == 18
 
 

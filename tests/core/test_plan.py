@@ -58,7 +58,7 @@ def test_players_by_turns():
 
 def test_segmentation_counts_blocks_only_where_steps_do_not_follow_from_them():
     plan = registry.beside(registry.TASKS, "_plans", "segment")
-    for preset, steps, folds in (("paper", None, 6), ("tiny", 400, 6), ("smoke", 3, 2)):
+    for preset, steps, folds in (("paper", None, 6), ("tiny", 800, 6), ("smoke", 3, 2)):
         options = open_task("segment", preset, {})[0].options
         _, one = plan.trainings(options, {}, None)
         assert (one.steps, one.times, one.references) == (steps, folds, True)
