@@ -21,7 +21,7 @@ def kept_curves(entry: Entry) -> dict[str, Curve]:
         rows = json.loads((artifacts(entry) / "training_curve.json").read_text(encoding="utf-8"))
         found: dict[str, list[Mapping[str, float]]] = {}
         for row in rows:
-            if TRAINED in row:
+            if TRAINED in row and "step" in row:
                 kept = {name: float(row[name]) for name in ("step", TRAINED, HELD_OUT) if name in row}
                 found.setdefault(str(row["stage"]), []).append(kept)
     except (OSError, ValueError, KeyError, TypeError):  # as for a damaged view: the report shows the rest

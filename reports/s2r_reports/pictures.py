@@ -50,8 +50,8 @@ def draw(entries: Sequence[Entry], summary: Summary, out: Path, blobs: Blobs | N
             return learning.draw_curves(about, curves, path, plots.colours(summary))
 
         title = (
-            "Loss of each simulator's training (first seed); dashed: on validation pairs. Losses of different methods "
-            "mean different things"
+            "Loss of each simulator's training (first seed); dashed: on validation pairs, without adversarial parts "
+            "and re-weighting. Losses of different methods mean different things"
         )
         path = _file(out / prefix, "training")
         drawn.pictures.append(Picture(title, *plots.in_both(learned, path), minor=True))

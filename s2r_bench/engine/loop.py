@@ -124,8 +124,7 @@ class Loop:
             total, count = total + value, count + 1
             self.seconds = before + time.monotonic() - started
             if self.step % self.options.log_every == 0 or self.step == self.options.steps:
-                told = {} if watched is None else {"val_loss": self._held_out_loss(watched, loss)}
-                self.curve.append({"step": float(self.step), "train_loss": total / count, **told})
+                self.curve.append({"step": float(self.step), "train_loss": total / count, **self._told(watched, loss)})
                 if progress is not None:
                     progress(self.step, self.options.steps, total / count)
                 total, count = 0.0, 0
@@ -152,14 +151,17 @@ class Loop:
         return float(value.detach())
 
     @torch.no_grad()
-    def _held_out_loss(self, batch: Batch, loss: Any) -> float:
+    def _told(self, held_out: Batch | None, loss: Any) -> dict[str, float]:
+        """The held-out loss of a row; none where it is not finite: nothing depends on it, so it stops nothing."""
+        if held_out is None:
+            return {}
         self.network.eval()  # running statistics stay as training left them
-        # the same draws every time, so that rows can be compared
-        dice = step_rng(self.seed, 0, 0, "held out")
+        # the same draws every time and for every seed, so that rows and curves can be compared
+        dice = step_rng(0, 0, 0, "held out")
         with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.half):
-            value = float(loss(self.network, batch, dice))
+            value = float(loss(self.network, held_out, dice))
         self.network.train()
-        return value
+        return {"val_loss": value} if math.isfinite(value) else {}
 
     def _moved(self, batch: Batch) -> Batch:
         return {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}

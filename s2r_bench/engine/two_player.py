@@ -225,7 +225,8 @@ class TwoPlayerLoop(Generic[MadeT]):
     def _end_row(self) -> None:
         means = {name: total / count for name, (total, count) in self.sums.items()}
         if self.held_out is not None:
-            means["val_loss"] = self._held_out_loss(self.held_out)
+            value = self._held_out_loss(self.held_out)
+            means |= {"val_loss": value} if math.isfinite(value) else {}  # nothing depends on it, so it stops nothing
         self.curve.append({"step": float(STEPS_A_ROUND * self.done), **means})
         self.sums = {}
 

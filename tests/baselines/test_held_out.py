@@ -75,3 +75,12 @@ def test_the_held_out_loss_is_taken_as_in_simulation_with_the_same_draws_and_cha
         assert len(set(draws[False])) == (1 if watched else 0)
         statistics.append(network[1].running_mean.clone())
     assert torch.equal(*statistics)
+
+
+def test_a_held_out_loss_that_is_not_finite_stops_nothing(tmp_path):
+    held = {"x": torch.full((2, 3), float("inf"))}
+    loop = Loop(torch.nn.Linear(3, 1), TrainOptions(steps=2, log_every=1), seed=0, workdir=tmp_path)
+    result = loop.run(
+        lambda *_: {"x": torch.ones(2, 3)}, lambda net, batch, dice: net(batch["x"]).mean(), held_out=held
+    )
+    assert [set(row) for row in result.curve] == [{"step", "train_loss"}] * 2

@@ -67,7 +67,7 @@ def test_bins_of_captures_are_those_of_an_arm_that_has_them(made: ModuleType, tm
 def test_the_loss_curves_that_runs_kept_are_drawn(runs: list[tuple[object, Path]], tmp_path: Path) -> None:
     """A stage with a single row is no curve, and a damaged file is no report's end."""
     rows = [{"stage": "stage 1", "step": float(n), "train_loss": 1 / n, "val_loss": 2 / n} for n in (1, 2, 3)]
-    rows.append({"stage": "stage 2", "step": 1.0, "train_loss": 1.0})
+    rows += [{"stage": "stage 2", "step": 1.0, "train_loss": 1.0}, {"stage": "stage 1", "train_loss": 1.0}]
     for place, text in enumerate(("[1, 2", json.dumps(rows))):
         (runs[place][1] / "artifacts" / "training_curve.json").write_text(text, encoding="utf-8")
     files = write_report(runs, tmp_path / "report", ("md",))  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ from s2r_bench.types import DepthFrame, DepthPair
 
 TARGET_MAPS = 2
 DETAIL_BATCHES = 16
-HELD_OUT = 16  # pairs, and windows of them, that a curve's validation loss is taken on
+HELD_OUT = 16  # pairs, and windows drawn from them, that a curve's validation loss is taken on
 MOST_CACHED = 4096  # training items kept in memory
 
 

@@ -24,7 +24,7 @@ from s2r_bench.errors import NotFittedError
 from s2r_bench.options import Options
 from s2r_bench.seeds import FrameSeed, frame_seeds, seed_of
 from s2r_bench.simulator import Budget, Card, FitReport, PairSet
-from s2r_bench.types import DepthFrame
+from s2r_bench.types import DepthFrame, DepthPair
 
 DRAWN_AT_ONCE = 16  # training frames between two looks at what a killed run left
 
@@ -99,7 +99,7 @@ class StableSim2Real(KeepsHeldOut):
                 steps=count,
                 earlier=drawn,
                 weights=weights,
-                held_out=self._held_out(seed),
+                held_out=self._held_out(seed, _sub(workdir, f"held{number - 1}")),
             )
             self.stages.append(stage)
             curve, seconds, done = curve + curve_rows(f"stage {number}", result), seconds + result.seconds, done + count
@@ -200,8 +200,8 @@ class StableSim2Real(KeepsHeldOut):
         chosen = self.options.later_start
         return chosen == "earlier" or (chosen == "auto" and not self.options.stage.net.pretrained)
 
-    def _drawn(self, pairs: PairSet, seed: int, folder: Path | None) -> list[Tensor]:
-        """The last stage's maps of every training frame, one file a frame so that a killed run goes on."""
+    def _drawn(self, pairs: PairSet | Sequence[DepthPair], seed: int, folder: Path | None) -> list[Tensor]:
+        """The last stage's maps of every frame, one file a frame so that a killed run goes on."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         found: list[Tensor] = []
@@ -226,11 +226,10 @@ class StableSim2Real(KeepsHeldOut):
         assert maps is not None  # there is a stage before this one
         return maps
 
-    def _held_out(self, seed: int) -> HeldOut:
-        """Some held-out pairs with what the stages so far draw of them."""
+    def _held_out(self, seed: int, folder: Path | None) -> HeldOut:
+        """Some held-out pairs with what the stages so far draw of them, kept in `folder`."""
         pairs = held_out_of(self.held_out)
-        drawn = self._drawn_anew([pair.clean for pair in pairs], seed) if pairs and self.stages else None
-        return HeldOut(pairs, drawn)
+        return HeldOut(pairs, self._drawn(pairs, seed, folder) if pairs and self.stages else None)
 
     def _weights(
         self, pairs: PairSet, drawn: Sequence[Tensor], seed: int, workdir: Path | None, number: int
