@@ -43,18 +43,7 @@ def draw(entries: Sequence[Entry], summary: Summary, out: Path, blobs: Blobs | N
     about = f"{facts['task']} on {facts['world']}, preset {facts['preset']}; captures: {facts['sensor']}"
     _charts(summary, about, out / prefix, drawn)
     arms = plots.charted(summary)
-    curves = _curves(entries, arms)
-    if curves:
-
-        def learned(path: Path) -> Path:
-            return learning.draw_curves(about, curves, path, plots.colours(summary))
-
-        title = (
-            "Loss of each simulator's training (first seed); dashed: on validation pairs, without adversarial parts "
-            "and re-weighting. Losses of different methods mean different things"
-        )
-        path = _file(out / prefix, "training")
-        drawn.pictures.append(Picture(title, *plots.in_both(learned, path), minor=True))
+    _learning(entries, summary, about, out / prefix, drawn)
     shapes, kept = _shapes(entries, arms), rooms.kept_by_arm(arms, runs_of(entries))
     if shapes:
         drawn.missing += _lacking(arms, shapes, "reconstructions")
@@ -175,11 +164,22 @@ def _material(
     return views, clouds
 
 
-def _curves(entries: Sequence[Entry], arms: Sequence[str]) -> dict[str, Mapping[str, learning.Curve]]:
-    """Arm -> stage -> loss curve, of the first of its seeds that kept one."""
+def _learning(entries: Sequence[Entry], summary: Summary, about: str, prefix: Path, drawn: Pictures) -> None:
+    """The loss curves of the arms' own trainings, each of the first of its seeds that kept one."""
     runs = runs_of(entries)
-    found = {arm: next((some for some in map(learning.kept_curves, runs[arm]) if some), {}) for arm in arms}
-    return {arm: some for arm, some in found.items() if some}
+    found = {arm: next(filter(None, map(learning.kept_curves, runs[arm])), {}) for arm in plots.charted(summary)}
+    curves = {arm: stages for arm, stages in found.items() if stages}
+    if not curves:
+        return
+
+    def learned(path: Path) -> Path:
+        return learning.draw_curves(about, curves, path, plots.colours(summary))
+
+    title = (
+        "Loss of each simulator's training (first seed); dashed: on validation pairs, without adversarial parts "
+        "and re-weighting. Losses of different methods mean different things"
+    )
+    drawn.pictures.append(Picture(title, *plots.in_both(learned, _file(prefix, "training")), minor=True))
 
 
 def _shapes(entries: Sequence[Entry], arms: Sequence[str]) -> dict[str, dict[str, Reconstruction]]:
